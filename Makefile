@@ -20,7 +20,7 @@ dev:
 lint: dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m importlinter.cli lint --no-cache 2>/dev/null || .venv/bin/lint-imports --no-cache
+	.venv/bin/lint-imports --no-cache --no-logo
 
 unit: dev
 	$(PY) -m pytest -q -n 2 --dist loadfile --doctest-modules

@@ -1,11 +1,11 @@
-"""`python -m labkit COMMAND`: the way in for those without `make`. Runs on a bare Python, before anything is installed."""
+"""`python -m labkit COMMAND`: the way in without `make`. Runs on a bare Python, before any package is there."""
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 (this file must also run, and say so, on an older one)
     sys.exit(
         "The course needs Python 3.11 or newer; this is Python %d.%d. Name a newer one, for instance:"
-        " make lab PYTHON=python3.12" % sys.version_info[:2]
+        " make lab PYTHON=python3.12" % sys.version_info[:2]  # noqa: UP031
     )
 
 from labkit.cli import main

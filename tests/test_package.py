@@ -5,9 +5,10 @@ import socket
 import subprocess
 import sys
 
-import labkit
 import loopback
 import pytest
+
+import labkit
 
 HEAVY = ("torch", "transformers", "matplotlib", "bitsandbytes", "IPython", "numpy", "pandas")
 

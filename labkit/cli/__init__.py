@@ -1,4 +1,4 @@
-"""The command line. Each command imports its room when it runs, so `labkit --help` is instant and set-up needs no package."""
+"""The command line. Each command imports its room when it runs: `--help` is instant, set-up needs no package."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, run, help: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=help, description=help)
+    def command(name: str, run, summary: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
         sub.set_defaults(run=run)
         return sub
 

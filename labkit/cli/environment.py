@@ -1,7 +1,8 @@
 """Makes the course's own virtual environment from a bare Python, with the standard library alone.
 
-Not a package manager: pip installs, this only decides where, with which pins, and whether anything is left to do. A stamp
-beside the packages records the lock they came from, so that a second run installs nothing and an interrupted one goes on.
+Not a package manager: pip installs, this only decides where, with which pins, and whether anything is left to do.
+A stamp beside the packages records the lock they came from, so that a second run installs nothing and an interrupted
+one goes on.
 """
 
 from __future__ import annotations

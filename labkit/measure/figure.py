@@ -62,7 +62,9 @@ class Figure:
                 continue
             for name, label in (("x", axes.get_xlabel()), ("y", axes.get_ylabel())):
                 if label and not label.rstrip().endswith(")"):
-                    raise ValueError(f"The {name} axis needs its unit in brackets, for instance 'time (ms)'; got {label!r}.")
+                    raise ValueError(
+                        f"The {name} axis needs its unit in brackets, for instance 'time (ms)'; got {label!r}."
+                    )
         labelled = [a for a in figure.axes if a.get_xlabel() and a.get_ylabel()]
         titled = figure.get_suptitle() or any(a.get_title(loc) for a in figure.axes for loc in ("left", "center"))
         if not labelled or not titled:
