@@ -1,4 +1,4 @@
-"""Set-up: what it decides, and that a second run has nothing to do. (The real thing is tried by every fresh clone in CI.)"""
+"""Set-up: what it decides, and that a second run has nothing to do. (Every fresh clone in CI tries the real thing.)"""
 
 import json
 import subprocess
@@ -64,7 +64,7 @@ def test_an_extra_is_added_once(checkout):
 
 
 def test_an_interrupted_install_goes_on(checkout, monkeypatch):
-    folder, ran = checkout
+    folder, _ = checkout
     whole = environment.subprocess.call
     monkeypatch.setattr(environment.subprocess, "call", lambda c, **o: 1 if "install" in c else whole(c, **o))
     with pytest.raises(RuntimeError, match="could not be installed"):

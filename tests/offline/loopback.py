@@ -1,10 +1,10 @@
-"""Refuses every connection that would leave this machine, so that a forgotten download fails a test and not a workshop."""
+"""Refuses every connection that would leave this machine: a forgotten download fails a test, not a workshop."""
 
 import ipaddress
 import socket
 
 
-class NetworkBlocked(RuntimeError):
+class NetworkBlockedError(RuntimeError):
     """A test tried to reach another machine."""
 
 
@@ -53,4 +53,4 @@ def _refuse_unless_local(host) -> None:
     except ValueError:
         local = False
     if not local:
-        raise NetworkBlocked(f"The tests run offline; something tried to reach {host!r}.")
+        raise NetworkBlockedError(f"The tests run offline; something tried to reach {host!r}.")
