@@ -14,6 +14,7 @@ from typing import Any, Literal
 from labkit.measure.report import Report, Table, si
 
 Kind = Literal["best", "read", "copy", "triad", "update"]
+LARGEST = 1 << 62  # bytes; a working set past every cache
 KINDS = ("read", "copy", "triad", "update")
 
 
@@ -59,11 +60,22 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Capacity:
+    """What `threads` threads can keep in one level, and the working set at which its bandwidth is read: several times
+    the level below it, so that little of it hides there, and at most half of this one, so that it surely fits."""
+
+    threads: int
+    name: str
+    capacity_bytes: int
+    probe_bytes: int
+
+
+@dataclass(frozen=True)
 class Ceilings(Report):
     """Rates this machine reached, best of many. `threads=None` means all; a GPU has no thread count and ignores it.
 
-    `capacities` maps (threads, level name) to bytes; between one thread and all of them the ceiling is the smaller of
-    `threads` times one thread and all threads.
+    Measured on one thread and on all; between them the ceiling is the smaller of `threads` times one thread and all
+    threads. `blocked` holds a sentence for each rate that could not be measured here.
     """
 
     device: str
@@ -72,7 +84,7 @@ class Ceilings(Report):
     threads: int
     points: tuple[BandwidthPoint, ...]
     peaks: tuple[Peak, ...]
-    capacities: tuple[tuple[int, str, int], ...]
+    capacities: tuple[Capacity, ...]
     quiet: bool
     quiet_note: str
     blocked: tuple[str, ...] = ()
@@ -86,9 +98,9 @@ class Ceilings(Report):
         """The levels as `threads` threads see them: one thread has one core's L2, all threads have every core's."""
         measured = 1 if self._count(threads) == 1 else self.threads
         return tuple(
-            Level(name, capacity, self._level_bandwidth(name, capacity, threads))
-            for count, name, capacity in self.capacities
-            if count == measured
+            Level(c.name, c.capacity_bytes, self.bandwidth(c.probe_bytes, threads))
+            for c in self.capacities
+            if c.threads == measured
         )
 
     def bandwidth(self, working_set_bytes: int, threads: int | None = None, kind: Kind = "best") -> float:
@@ -126,7 +138,7 @@ class Ceilings(Report):
             cells = [si(self.levels_at(c)[i].bandwidth, "B/s") for c in counts]
             rows.append([f"{level.name} bandwidth", *cells])
         for kind in KINDS:
-            rows.append([f"memory {kind}", *(si(self.bandwidth(1 << 62, c, kind), "B/s") for c in counts)])
+            rows.append([f"memory {kind}", *(si(self.bandwidth(LARGEST, c, kind), "B/s") for c in counts)])
         for dtype in dict.fromkeys(p.dtype for p in self.peaks):
             unit = "op/s" if dtype == "int8" else "FLOP/s"
             rows.append([f"{dtype} matrix peak", *(si(self.peak(dtype, c), unit) for c in counts)])
@@ -146,10 +158,6 @@ class Ceilings(Report):
             best = max(best, rate)
             curve.append((size, best))
         return curve[::-1]
-
-    def _level_bandwidth(self, name: str, capacity: int, threads: int | None) -> float:
-        """Half of a cache is surely in it; memory is asked at the largest set measured."""
-        return self.bandwidth(1 << 62 if name == "memory" else capacity // 2, threads)
 
 
 def _interpolate(curve: list[tuple[int, float]], size: int) -> float:
