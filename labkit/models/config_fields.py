@@ -31,7 +31,7 @@ _MUST_BE_NEUTRAL: dict[str, tuple] = {
     "add_cross_attention": (None, False),
     "auto_map": (None, {}),
 }
-_ROPE_FIELDS = {
+ROPE_FIELDS = {
     "default": set(),
     "linear": {"factor"},
     "llama3": {"factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor"},
@@ -146,16 +146,16 @@ class Fields:
         if kind in ("llama3", "yarn"):
             name = "original_max_position_embeddings"
             given[name] = self.get(name) or given.get(name) or self.count("max_position_embeddings", 2048)
-        kept = {k: v for k, v in given.items() if k in _ROPE_FIELDS[kind] and v is not None}
+        kept = {k: v for k, v in given.items() if k in ROPE_FIELDS[kind] and v is not None}
         return RopeConfig(rope_type=kind, theta=theta, **kept)
 
     def _check_rope(self, kind: str, given: dict[str, Any]) -> None:
-        if kind not in _ROPE_FIELDS:
-            raise LoadError(f"{self.where}: rope_type {kind!r} is not supported; known are {', '.join(_ROPE_FIELDS)}.")
-        unknown = sorted(set(given) - _ROPE_FIELDS[kind])
+        if kind not in ROPE_FIELDS:
+            raise LoadError(f"{self.where}: rope_type {kind!r} is not supported; known are {', '.join(ROPE_FIELDS)}.")
+        unknown = sorted(set(given) - ROPE_FIELDS[kind])
         if unknown and kind != "default":
             raise LoadError(f"{self.where}: the rope scaling {kind!r} has a field we do not know: {unknown[0]}.")
-        for name in _ROPE_FIELDS[kind] - {"truncate"}:
+        for name in ROPE_FIELDS[kind] - {"truncate"}:
             Fields(given, self.where).number(name, 1.0)
         missing = [name for name in _ROPE_NEEDS.get(kind, ()) if given.get(name) is None]
         if missing:

@@ -6,9 +6,8 @@ place: a config that lies fails here, by the name of the field.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -17,6 +16,8 @@ from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder, StackedExperts
 from labkit.models.errors import LoadError
 from labkit.models.families import checkpoint_name
+from labkit.models.schemes import ROLES, Scheme
+from labkit.models.walk import linears, replace, unstack_experts
 
 # What decides the shape of a tensor, by the last module of its path: fields of the rows, fields of the columns.
 _FIELDS = {
@@ -34,8 +35,8 @@ _FIELDS = {
     "k_norm": "head_dim, or num_key_value_heads * head_dim",
 }
 _INERT = ("rotary_emb.inv_freq",)  # written by old versions, computed by all
-
-Place = Callable[[str, Tensor], None]
+_QUANTIZED_STATE = (".SCB", ".weight_format", ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map")
+_QUANTIZED_STATE += tuple(f".quant_state.bitsandbytes__{kind}" for kind in ("nf4", "fp4"))
 
 
 def empty_decoder(config: DecoderConfig) -> Decoder:
@@ -61,8 +62,16 @@ def wanted_tensors(model: Decoder) -> dict[str, tuple[int, ...]]:
     return wanted
 
 
-def check_tensors(wanted: dict[str, tuple[int, ...]], config: DecoderConfig, checkpoint: Checkpoint) -> None:
-    """Raises `LoadError` for a tensor that is missing, has another shape than the config says, or has no place."""
+def check_tensors(
+    wanted: dict[str, tuple[int, ...]], config: DecoderConfig, checkpoint: Checkpoint, stored: Scheme | None = None
+) -> None:
+    """Raises `LoadError` for a tensor that is missing, has another shape than the config says, or has no place.
+
+    `stored` is the scheme the file holds its linear layers in, if any.
+    """
+    if stored is not None:
+        codes = {name for name in wanted if is_quantized_weight(name)}
+        wanted = {name: stored.stored_shape(shape) if name in codes else shape for name, shape in wanted.items()}
     named = {checkpoint_name(config.family, name): name for name in wanted}
     for theirs, ours in named.items():
         shape = checkpoint.shape(theirs)
@@ -73,7 +82,8 @@ def check_tensors(wanted: dict[str, tuple[int, ...]], config: DecoderConfig, che
                 f"{_x(wanted[ours])} ({fields})."
             )
     inert = {"lm_head.weight"} if config.tie_word_embeddings else set()
-    spare = sorted(n for n in checkpoint.names() - set(named) - inert if not n.endswith(_INERT))
+    endings = _INERT if stored is None else (*_INERT, *_QUANTIZED_STATE)
+    spare = sorted(n for n in checkpoint.names() - set(named) - inert if not n.endswith(endings))
     if spare:
         raise LoadError(
             f"{checkpoint.where(spare[0])} holds {len(spare)} tensors that config.json does not account for, "
@@ -81,9 +91,16 @@ def check_tensors(wanted: dict[str, tuple[int, ...]], config: DecoderConfig, che
         )
 
 
-def fill(model: Decoder, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
-    """Read every tensor into `model`, on `device` in `dtype`, one at a time."""
-    read = Reader(model.config, checkpoint, device, dtype)
+def is_quantized_weight(name: str) -> bool:
+    """Whether a tensor of ours is quantized when a model is: the weights of attention, MLP and experts."""
+    return name.endswith(tuple(f".{role}_proj.weight" for role in ROLES))
+
+
+def fill(model: Decoder, read: Reader, scheme: Scheme | None = None, stored: Scheme | None = None) -> None:
+    """Read every tensor into `model`, one at a time, quantizing on the way; `stored` is how the file holds them."""
+    if scheme is not None:
+        unstack_experts(model)
+        _fill_quantized(model, read, scheme, stored)
     for path, module in tqdm(list(model.named_modules()), desc="Loading weights", leave=False, delay=1):
         if isinstance(module, StackedExperts):
             _fill_stacked(path, module, read)
@@ -93,7 +110,7 @@ def fill(model: Decoder, checkpoint: Checkpoint, device: torch.device, dtype: to
                 module.weight = model.embed_tokens.weight
             elif parameter.is_meta:
                 setattr(module, name, nn.Parameter(read(f"{path}.{name}")))
-    model.rotary.to_empty(device=device)
+    model.rotary.to_empty(device=read.device)
 
 
 class Reader:
@@ -102,12 +119,19 @@ class Reader:
     def __init__(self, config: DecoderConfig, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
         self.family, self.checkpoint, self.device, self.dtype = config.family, checkpoint, device, dtype
 
-    def __call__(self, name: str) -> Tensor:
+    def __call__(self, name: str) -> Float[Tensor, " *shape"]:
+        """One tensor in the dtype of the model. Raises `LoadError` where fp16 cannot hold it."""
         tensor = self.checkpoint.read(checkpoint_name(self.family, name))
         moved = tensor.to(device=self.device, dtype=self.dtype)
         if moved.dtype == torch.float16 and not torch.isfinite(moved).all():
             raise LoadError(f"{name} holds values beyond fp16; load with dtype='float32' or 'bfloat16'.")
         return moved
+
+    def state(self, path: str) -> dict[str, Tensor]:
+        """Every tensor stored under the path of a module, in the dtype of the file."""
+        prefix = checkpoint_name(self.family, path) + "."
+        names = [n for n in self.checkpoint.names() if n.startswith(prefix)]
+        return {n.removeprefix(prefix): self.checkpoint.read(n) for n in names}
 
 
 def _fill_stacked(path: str, module: StackedExperts, read: Reader) -> None:
@@ -119,6 +143,25 @@ def _fill_stacked(path: str, module: StackedExperts, read: Reader) -> None:
         gate_up[e, twice // 2 :] = read(f"{path}.{e}.up_proj.weight")
         down[e] = read(f"{path}.{e}.down_proj.weight")
     module.gate_up, module.down = nn.Parameter(gate_up), nn.Parameter(down)
+
+
+def _fill_quantized(model: Decoder, read: Reader, scheme: Scheme, stored: Scheme | None) -> None:
+    from labkit.models.quantized import mark_quantized, quantized_linear, quantized_linear_from_state
+
+    for site in tqdm(linears(model, ROLES), desc=f"Quantizing to {scheme.name}", leave=False, delay=1):
+        empty = model.get_submodule(site.path)
+        if stored is None:
+            bias = None if empty.bias is None else read(f"{site.path}.bias")
+            layer = quantized_linear(read(f"{site.path}.weight"), bias, scheme)
+        else:
+            state, shape = read.state(site.path), (empty.out_features, empty.in_features)
+            try:
+                layer = quantized_linear_from_state(state, shape, scheme, read.device)
+            except (KeyError, RuntimeError, ValueError) as error:
+                where = read.checkpoint.where(checkpoint_name(read.family, f"{site.path}.weight"))
+                raise LoadError(f"{where}: the quantized layer {site.path} is damaged: {error}.") from None
+        replace(model, site, layer)
+    mark_quantized(model, scheme)
 
 
 def _x(shape: tuple[int, ...]) -> str:

@@ -34,6 +34,23 @@ class Site:
         return {"k": stem + "q_proj", "v": stem + "q_proj", "up": stem + "gate_proj"}.get(self.role, self.path)
 
 
+def part_of(name: str) -> str:
+    """The part of a model that a tensor belongs to, by its name in our decoder.
+
+    >>> part_of("layers.0.mlp.experts.3.up_proj.weight"), part_of("layers.0.mlp_norm.weight"), part_of("lm_head.weight")
+    ('experts', 'norms', 'head')
+    """
+    if name.startswith("embed_tokens"):
+        return "embedding"
+    if name.startswith("lm_head"):
+        return "head"
+    if "norm." in name:
+        return "norms"
+    if ".attention." in name:
+        return "attention"
+    return next((part for part in ("experts", "router") if f".{part}." in name), "mlp")
+
+
 def linears(model: Decoder, roles: tuple[str, ...] | None = None) -> list[Site]:
     """Every linear layer in running order, experts one by one; `roles` keeps only those."""
     return [site for site in _sites(model) if roles is None or site.role in roles]
@@ -53,10 +70,14 @@ def _sites(model: Decoder) -> Iterator[Site]:
 
 
 def weight_of(model: Decoder, site: Site) -> Float[Tensor, "out in"]:
-    """The weight at `site`; a view, so writing to it writes to the model, stacked experts included."""
+    """The weight at `site`; a view, so writing to it writes to the model, stacked experts included.
+
+    Of a layer that packs its weight (one with a `dequantize` method) it is a copy in full precision.
+    """
     experts = _stacked(model, site)
     if experts is None:
-        return model.get_submodule(site.path).weight
+        module = model.get_submodule(site.path)
+        return module.dequantize() if hasattr(module, "dequantize") else module.weight
     if site.role == "down":
         return experts.down[site.expert]
     return experts.gate_up[site.expert].chunk(2)[site.role == "up"]

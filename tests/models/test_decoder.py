@@ -6,7 +6,7 @@ import torch
 from labkit.models.cache import positions_from_mask
 from labkit.models.checkpoint import Checkpoint, read_json
 from labkit.models.families import read_config
-from labkit.models.filling import check_tensors, empty_decoder, fill, wanted_tensors
+from labkit.models.filling import Reader, check_tensors, empty_decoder, fill, wanted_tensors
 
 TOLERANCE = {"atol": 1e-4, "rtol": 0}
 ROPES = {
@@ -64,7 +64,7 @@ def pair(request, save_random):
     config, checkpoint = read_config(read_json(folder / "config.json")), Checkpoint(folder)
     ours = empty_decoder(config)
     check_tensors(wanted_tensors(ours), config, checkpoint)
-    fill(ours, checkpoint, torch.device("cpu"), torch.float32)
+    fill(ours, Reader(config, checkpoint, torch.device("cpu"), torch.float32))
     return ours.eval(), theirs
 
 

@@ -1,0 +1,84 @@
+"""The quantization schemes a model can be loaded in, and the bytes each takes: data only, so that planning is quick."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.models.errors import LoadError
+
+BLOCK = 64  # weights that share one scale in the 4-bit schemes
+SUPER_BLOCK = 256  # scales that share one scale when scales are quantized too
+ROLES = ("q", "k", "v", "o", "gate", "up", "down")  # embedding, router, norms and head keep their precision
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """`quant_type` is bitsandbytes' name of a 4-bit code; `double` means that the scales are quantized as well."""
+
+    name: str
+    bits: int
+    quant_type: str | None = None
+    double: bool = False
+
+    def nbytes(self, rows: int, columns: int) -> int:
+        """Bytes of a quantized weight with its scales (the tables of codes, 64 B to 1 kB a layer, are left out).
+
+        >>> SCHEMES["nf4"].nbytes(64, 64)  # 4096 weights at half a byte, 64 scales of 4 bytes
+        2304
+        """
+        weights = rows * columns
+        if self.bits == 8:
+            return weights + 4 * rows
+        scales = math.ceil(weights / BLOCK)
+        held = scales + 4 * math.ceil(scales / SUPER_BLOCK) if self.double else 4 * scales
+        return math.ceil(weights / 2) + held
+
+    def stored_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the codes in a file: two a byte in one column, or int8 as it is."""
+        return shape if self.bits == 8 else ((math.prod(shape) + 1) // 2, 1)
+
+    def to_config(self) -> dict[str, Any]:
+        """`quantization_config` as transformers writes it, so that its reader and ours agree."""
+        if self.bits == 8:
+            return {"quant_method": "bitsandbytes", "load_in_8bit": True, "load_in_4bit": False}
+        return {
+            "quant_method": "bitsandbytes",
+            "load_in_8bit": False,
+            "load_in_4bit": True,
+            "bnb_4bit_quant_type": self.quant_type,
+            "bnb_4bit_use_double_quant": self.double,
+        }
+
+
+SCHEMES = {
+    "int8": Scheme("int8", 8),
+    "nf4": Scheme("nf4", 4, "nf4"),
+    "nf4-double": Scheme("nf4-double", 4, "nf4", double=True),
+    "fp4": Scheme("fp4", 4, "fp4"),
+}
+
+
+def scheme_named(name: str | None) -> Scheme | None:
+    """Raises `LoadError` for a name that is none of ours."""
+    if name is None or name in SCHEMES:
+        return SCHEMES.get(name) if name else None
+    raise LoadError(f"quantization={name!r} is unknown; choose one of {', '.join(SCHEMES)} or None.")
+
+
+def scheme_in_config(raw: dict[str, Any], where: str) -> Scheme | None:
+    """The scheme a checkpoint is stored in. Raises `LoadError` for a method that is not bitsandbytes."""
+    stored = raw.get("quantization_config")
+    if not stored:
+        return None
+    if stored.get("quant_method") != "bitsandbytes":
+        method = stored.get("quant_method")
+        raise LoadError(f"{where}: quantization_config.quant_method {method!r} is not supported, bitsandbytes is.")
+    if stored.get("load_in_8bit"):
+        return SCHEMES["int8"]
+    kind, double = stored.get("bnb_4bit_quant_type", "fp4"), bool(stored.get("bnb_4bit_use_double_quant", False))
+    for scheme in SCHEMES.values():
+        if (scheme.quant_type, scheme.double) == (kind, double):
+            return scheme
+    raise LoadError(f"{where}: quantization_config.bnb_4bit_quant_type {kind!r} (double: {double}) is not supported.")
