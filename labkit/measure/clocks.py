@@ -96,3 +96,14 @@ def repeats_for(clock: Clock, run: Run, seconds: float) -> int:
         growth = 10.0 if taken <= 0 else min(10.0, 1.2 * target / taken)
         repeats = max(repeats + 1, int(repeats * growth))
     return repeats
+
+
+def work_elsewhere(run: Run, seconds: float = 0.01) -> float:
+    """The share of this process's processor time during some calls of `run` that other threads than this one spent."""
+    process, thread = time.process_time(), time.thread_time()
+    end = time.perf_counter() + seconds
+    run()
+    while time.perf_counter() < end:
+        run()
+    process, thread = time.process_time() - process, time.thread_time() - thread
+    return max(0.0, 1 - thread / process) if process > 0 else 0.0
