@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from labkit.measure.ceiling import ceilings
+from labkit.measure.ceiling_report import Ceilings
+from labkit.measure.machines import Machine
 from labkit.measure.report import Report, Table, si
 from labkit.models.decoder import Decoder
 from labkit.models.walk import part_of
@@ -54,11 +57,21 @@ class LoadingCard(Report):
 
     def measured(self) -> LoadingCard:
         """The card with this machine's ceiling, measured now (some ten seconds) if it was not measured before."""
-        from labkit.measure import ceilings
+        return self._against(ceilings(self._machine))
 
-        kind = "cuda" if self.device.startswith("cuda") else "cpu"
-        bandwidth = ceilings(kind).bandwidth(self.step_bytes, torch.get_num_threads(), kind="read")
-        return replace(self, bandwidth=bandwidth)
+    def remembered(self) -> LoadingCard:
+        """The card with this machine's ceiling if it has been measured before, else as it is: loading must not wait."""
+        try:
+            return self._against(ceilings(self._machine, measure=_not_now))
+        except _NotMeasuredError:
+            return self
+
+    @property
+    def _machine(self) -> str:
+        return "cuda" if self.device.startswith("cuda") else "cpu"
+
+    def _against(self, limits: Ceilings) -> LoadingCard:
+        return replace(self, bandwidth=limits.bandwidth(self.step_bytes, torch.get_num_threads(), kind="read"))
 
     def table(self) -> Table:
         held = [[f"bytes, {part}", si(n, "B")] for part, n in self.bytes_by_part.items()]
@@ -81,6 +94,14 @@ class LoadingCard(Report):
         if self.bandwidth is None:
             return "not measured yet; card.measured() measures it"
         return f"{self.decode_ceiling:,.0f} tokens/s at {si(self.bandwidth, 'B/s')}"
+
+
+class _NotMeasuredError(Exception):
+    """No ceilings in the cache."""
+
+
+def _not_now(_: Machine) -> Ceilings:
+    raise _NotMeasuredError
 
 
 def decoder_facts(model: Decoder) -> dict:

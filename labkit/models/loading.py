@@ -22,7 +22,6 @@ from labkit.models.families import read_config
 from labkit.models.filling import Reader, check_tensors, empty_decoder, fill, wanted_tensors
 from labkit.models.placement import available_bytes, bf16_is_fast, choose_device, choose_dtype
 from labkit.models.planning import PLANNED_CONTEXT, make_plan, refuse_if_too_big
-from labkit.models.remembered import remembered_bandwidth
 from labkit.models.schemes import Scheme, scheme_in_config, scheme_named
 from labkit.models.shipped import shipped_folders
 from labkit.models.sources import Source, find_source
@@ -103,7 +102,7 @@ def _card(source: Source, model: Decoder, scheme: Scheme | None, tokenizer: Any 
         notes=notes_on(model.dtype, model.device),
         **decoder_facts(model),
     )
-    return remembered_bandwidth(card)
+    return card.remembered()
 
 
 def describe_tokenizer(tokenizer: Any | None) -> str:

@@ -7,8 +7,6 @@ Thin subclasses of bitsandbytes' own layers, so that PEFT recognises them, with 
 2. That repacking also wants shapes that are multiples of 32 and 64; without it every shape is right.
 3. bitsandbytes sees modules only, so stacked experts stay unquantized; the loader turns them into modules first.
 4. An int8 layer warns at every call about a cast it makes itself; that one message is filtered, nothing else.
-5. An int8 layer loses its scales when the model is moved after an evaluation, and then quantizes its own integers;
-   `Int8Linear` takes them back.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from labkit.models.errors import LoadError
+from labkit.models.quantized_costs import register_costs
 from labkit.models.schemes import SCHEMES, Scheme
 
 INT8_OUTLIER_THRESHOLD = 6.0  # activations beyond it are multiplied in the model's own dtype (arXiv 2208.07339, 3.2)
@@ -47,12 +46,6 @@ class FourBitLinear(bnb.nn.Linear4bit):
 class Int8Linear(bnb.nn.Linear8bitLt):
     """A linear layer whose weight is held as int8 with a scale per row; activations are quantized on the fly."""
 
-    def init_8bit_state(self) -> None:
-        if self.weight.SCB is None:
-            self.weight.SCB = self.state.SCB
-        self.weight.SCB = self.weight.SCB.to(self.weight.CB.device)
-        super().init_8bit_state()
-
     def dequantize(self) -> Float[Tensor, "out in"]:
         """The weight as fp32; the layer itself rounds its input too, so its output is not quite the product."""
         scales = self.state.SCB if self.weight.SCB is None else self.weight.SCB
@@ -65,6 +58,7 @@ class _DropCastWarning(logging.Filter):
 
 
 logging.getLogger("bitsandbytes.autograd._functions").addFilter(_DropCastWarning())
+register_costs()
 
 
 def quantized_linear(

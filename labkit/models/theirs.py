@@ -122,7 +122,7 @@ def _card(
     held = {"embedding and head": sum(tables.values()), "layers": total - sum(tables.values())}
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return LoadingCard(
+    card = LoadingCard(
         name=source.name,
         source=source.kind,
         family=config.model_type,
@@ -142,6 +142,7 @@ def _card(
             *notes_on(dtype, device),
         ),
     )
+    return card.remembered()
 
 
 def _embedding_and_head(model: nn.Module) -> list[torch.Tensor]:
