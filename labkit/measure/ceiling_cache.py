@@ -35,7 +35,7 @@ def load(path: Path) -> Ceilings | None:
         return _from_plain(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         warnings.warn(f"The ceilings in {path} do not read ({error!r}) and are measured anew.", stacklevel=2)
         return None
 

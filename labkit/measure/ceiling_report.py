@@ -123,12 +123,10 @@ class Ceilings(Report):
         """FLOP/s of the best matrix product in `dtype` (a torch.dtype or its name); None where none was measured."""
         name, count = str(dtype).removeprefix("torch."), self._count(threads)
         best = {p.threads: p.flops for p in self.peaks if p.dtype == name}
-        if not best:
-            return None
         one, every = best.get(1), best.get(self.threads)
-        if one is None or every is None or count in (1, self.threads):
-            return one if count == 1 and one is not None else every
-        return max(one, min(count * one, every))
+        if count == 1 or one is None:
+            return one
+        return every if every is None or count == self.threads else max(one, min(count * one, every))
 
     def table(self) -> Table:
         counts = [1] if self.threads == 1 else [1, self.threads]

@@ -7,7 +7,6 @@ reader around it. So whoever resets first writes the mark down for everybody who
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 
@@ -64,6 +63,5 @@ class Sampler:
         return max(self._peak, self._read())
 
     def _watch(self) -> None:
-        while not self._done.is_set():
+        while not self._done.wait(self._period):
             self._peak = max(self._peak, self._read())
-            time.sleep(self._period)

@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from labkit.measure.processors import Cache, processor
+from labkit.measure.quota import memory_limit
 from labkit.measure.report import Report, Table, si
 
 PACKAGES = ("torch", "transformers", "bitsandbytes", "numpy", "triton", "labkit")
+LARGEST = 1 << 62
 _BINARY = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
@@ -103,7 +105,7 @@ def machine() -> Machine:
         usable_cores=usable_processors(),
         caches=told.caches,
         instruction_sets=told.instruction_sets,
-        memory_bytes=psutil.virtual_memory().total,
+        memory_bytes=min(psutil.virtual_memory().total, memory_limit() or LARGEST),
         gpu=_gpu(),
         os=_os_name(),
         architecture=platform.machine(),

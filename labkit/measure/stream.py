@@ -40,7 +40,7 @@ def build(folder: Path) -> tuple[Path, str]:
     raise Blocked(f"STREAM is blocked: {compiler} does not build {SOURCE.name}: {refusal}")
 
 
-def run(program: Path, working_set_bytes: int, threads: int, seconds: float = 0.1) -> dict[str, float]:
+def run(program: Path, working_set_bytes: int, threads: int, seconds: float = 0.04) -> dict[str, float]:
     """B/s by pattern ("read", "copy", "triad", "update") and the "threads" it really used. Raises `Blocked`."""
     command = [str(program), str(working_set_bytes), str(threads), str(seconds)]
     # Threads that wait asleep: spinning ones take the processor from the very thread they wait for on a busy machine.

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from labkit.measure.quota import processor_limit
+
 
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[int]:
@@ -37,4 +39,5 @@ def all_threads() -> int:
 def usable_processors() -> int:
     """Logical processors this process may run on: fewer than the machine has under taskset, a batch system or a hub."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    allowed = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(allowed, processor_limit() or allowed)
