@@ -23,17 +23,17 @@ class Scheme:
     double: bool = False
 
     def nbytes(self, rows: int, columns: int) -> int:
-        """Bytes of a quantized weight with its scales (the tables of codes, 64 B to 1 kB a layer, are left out).
+        """Bytes of a quantized weight with its scales and its own copy of the table of codes.
 
-        >>> SCHEMES["nf4"].nbytes(64, 64)  # 4096 weights at half a byte, 64 scales of 4 bytes
-        2304
+        >>> SCHEMES["nf4"].nbytes(64, 64)  # 4096 weights at half a byte, 64 scales of 4 bytes, 16 codes of 4 bytes
+        2368
         """
         weights = rows * columns
         if self.bits == 8:
             return weights + 4 * rows
         scales = math.ceil(weights / BLOCK)
-        held = scales + 4 * math.ceil(scales / SUPER_BLOCK) if self.double else 4 * scales
-        return math.ceil(weights / 2) + held
+        plain, double = 4 * scales, scales + 4 * math.ceil(scales / SUPER_BLOCK) + 4 * 256 + 4  # 256 codes, an offset
+        return math.ceil(weights / 2) + 4 * 16 + (double if self.double else plain)
 
     def stored_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of the codes in a file: two a byte in one column, or int8 as it is."""
