@@ -86,7 +86,7 @@ def _weight_files(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         _refuse_pickles(folder)
-        raise LoadError(f"{folder} holds no weights (*.safetensors).")
+        raise LoadError(f"{folder} holds no weights that labkit reads (*.safetensors).")
     return files
 
 

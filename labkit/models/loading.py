@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from labkit.models.card import LoadingCard, decoder_facts
-from labkit.models.checkpoint import Checkpoint, read_json
+from labkit.models.checkpoint import read_json
 from labkit.models.decoder import Decoder
 from labkit.models.errors import LoadError
 from labkit.models.families import read_config
@@ -24,7 +24,7 @@ from labkit.models.placement import available_bytes, bf16_is_fast, choose_device
 from labkit.models.planning import PLANNED_CONTEXT, make_plan, refuse_if_too_big
 from labkit.models.schemes import Scheme, scheme_in_config, scheme_named
 from labkit.models.shipped import shipped_folders
-from labkit.models.sources import Source, find_source
+from labkit.models.sources import Source, find_source, open_checkpoint
 from labkit.models.tokenizers import load_tokenizer
 
 
@@ -77,7 +77,7 @@ def _load_ours(source: Source, scheme: Scheme | None, dtype: torch.dtype, device
     plan = make_plan(source.name, config, dtype, scheme, device, available_bytes(device))
     refuse_if_too_big(plan, config, dtype, device, list(shipped_folders()))
     tokenizer = load_tokenizer(source.folder, config.vocab_size)
-    model, checkpoint = empty_decoder(config), Checkpoint(source.with_weights())
+    model, checkpoint = empty_decoder(config), open_checkpoint(source)
     check_tensors(wanted_tensors(model), config, checkpoint, stored)
     fill(model, Reader(config, checkpoint, device, dtype), scheme, stored)
     return Loaded(model.eval(), tokenizer, _card(source, model, scheme, tokenizer))

@@ -94,9 +94,8 @@ def available_bytes(device: torch.device) -> int:
     return min([psutil.virtual_memory().available, *_container_bytes()])
 
 
-def _container_bytes() -> list[int]:
+def _container_bytes(group: Path = Path("/sys/fs/cgroup")) -> list[int]:
     """What a Linux control group (version 2) leaves of its limit; nothing without one."""
-    group = Path("/sys/fs/cgroup")
     try:
         limit, used = (group / "memory.max").read_text().strip(), int((group / "memory.current").read_text())
         counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())

@@ -104,8 +104,8 @@ def refuse_if_too_big(
     """Raises `LoadError` with the plan's table and two suggestions if the model does not fit."""
     if plan.fits:
         return
-    ways = [*_smaller(plan, config, dtype, device), *_elsewhere(plan, device, shipped)]
-    first, second = ways[:2]
+    smaller = _smaller(plan, config, dtype, device)
+    first, second = [*smaller[:1], *_spread(device), *smaller[1:], *_elsewhere(plan, shipped)][:2]
     raise LoadError(
         f"{plan.name} needs {si(plan.needed, 'B')} and {plan.device} has {si(plan.available, 'B')} free, "
         f"so it was not loaded. Either {first}, or {second}.\n\n{plan.table()}"
@@ -125,11 +125,15 @@ def _smaller(plan: Plan, config: DecoderConfig, dtype: torch.dtype, device: torc
     return ways
 
 
-def _elsewhere(plan: Plan, device: torch.device, shipped: list[str]) -> list[str]:
+def _spread(device: torch.device) -> list[str]:
+    gpus = torch.cuda.device_count() if device.type == "cuda" else 0
+    if gpus < 2:
+        return []
+    return [f"say backend='transformers', which spreads a model over your {gpus} GPUs with accelerate"]
+
+
+def _elsewhere(plan: Plan, shipped: list[str]) -> list[str]:
     small = f"take a smaller model ({', '.join(shipped)} are shipped)" if shipped else "take a smaller model"
-    gpus = torch.cuda.device_count()
-    if device.type == "cuda" and gpus > 1:
-        return [f"say backend='transformers', which spreads a model over your {gpus} GPUs with accelerate", small]
     return [small, f"use a machine with {si(plan.needed, 'B')} of free memory"]
 
 

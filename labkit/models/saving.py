@@ -16,11 +16,15 @@ from torch import Tensor
 from labkit.models.config_writing import write_config
 from labkit.models.decoder import Decoder, StackedExperts
 from labkit.models.families import checkpoint_name
+from labkit.models.hashes import write_hashes
 from labkit.models.quantized import scheme_of
 
 
 def save(model: Decoder, folder: str | Path, tokenizer: Any = None) -> Path:
-    """Write `config.json` and `model.safetensors`, and the tokenizer's files if one is given; returns the folder."""
+    """Write config, weights, their hash, and the tokenizer's files if one is given; returns the folder.
+
+    Raises `ValueError` for a model that mixes quantization schemes.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     raw = write_config(model.config) | {"dtype": str(model.dtype).removeprefix("torch.")}
@@ -31,6 +35,7 @@ def save(model: Decoder, folder: str | Path, tokenizer: Any = None) -> Path:
         raw["quantization_config"] = schemes.pop().to_config()
     tensors = {checkpoint_name(model.config.family, name): t for name, t in tensors_of(model).items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    write_hashes(folder)
     (folder / "config.json").write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)

@@ -11,7 +11,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.models.checkpoint import Checkpoint
 from labkit.models.errors import LoadError
+from labkit.models.hashes import check_hashes
 from labkit.models.shipped import shipped_folders
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -44,6 +46,13 @@ def find_source(name_or_path: str | Path) -> Source:
     if isinstance(name_or_path, str) and _HUB_ID.fullmatch(name) and not name.startswith("."):
         return Source(name, "hub", _from_hub(name, _SMALL))
     raise LoadError(f"{name!r} is no folder, no hub id (owner/name) and no shipped model. {_alternative()}")
+
+
+def open_checkpoint(source: Source) -> Checkpoint:
+    """The tensors of a source, fetched if need be and checked against their hashes where it has any."""
+    checkpoint = Checkpoint(source.with_weights())
+    check_hashes(checkpoint.folder)
+    return checkpoint
 
 
 def _from_hub(name: str, patterns: list[str]) -> Path:

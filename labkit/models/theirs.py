@@ -7,20 +7,21 @@ works at a time, so this buys memory and not speed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from labkit.models.card import LoadingCard, held_tensors
-from labkit.models.checkpoint import Checkpoint, read_json
+from labkit.models.checkpoint import read_json
 from labkit.models.errors import LoadError
 from labkit.models.families import FAMILIES, read_config
 from labkit.models.placement import available_bytes
 from labkit.models.planning import PLANNED_CONTEXT, make_plan, on_all_gpus, refuse_if_too_big
 from labkit.models.schemes import Scheme, scheme_in_config
 from labkit.models.shipped import shipped_folders
-from labkit.models.sources import Source
+from labkit.models.sources import Source, open_checkpoint
 from labkit.models.tokenizers import load_tokenizer
 
 
@@ -36,14 +37,14 @@ def load_theirs(
     stored = scheme_in_config(raw, str(where))
     if stored is not None and scheme not in (None, stored):
         raise LoadError(f"{where}: the weights are stored as {stored.name} and cannot become {scheme.name}.")
-    folder = source.with_weights()
-    Checkpoint(folder)
-    model = _read(folder, None if stored else scheme, dtype, "auto" if spread else device)
+    folder = open_checkpoint(source).folder
+    model, unused = _read(folder, None if stored else scheme, dtype, "auto" if spread else device)
     if scheme or stored:
         _close_traps(model, scheme or stored)
     vocab = model.get_input_embeddings().weight.shape[0]
     tokenizer = load_tokenizer(source.folder, vocab)
-    return model.eval(), tokenizer, _card(source, model, scheme or stored, dtype, device, tokenizer)
+    card = _card(source, model, scheme or stored, dtype, device, tokenizer)
+    return model.eval(), tokenizer, _with_note_on(unused, card)
 
 
 def _plan(
@@ -59,7 +60,10 @@ def _plan(
     return spread
 
 
-def _read(folder: Any, scheme: Scheme | None, dtype: torch.dtype, place: torch.device | str) -> nn.Module:
+def _read(
+    folder: Any, scheme: Scheme | None, dtype: torch.dtype, place: torch.device | str
+) -> tuple[nn.Module, list[str]]:
+    """The model and the names of tensors in the file that it has no use for."""
     import transformers
 
     options: dict[str, Any] = {"dtype": dtype, "device_map": place if place == "auto" else {"": place}}
@@ -80,7 +84,10 @@ def _read(folder: Any, scheme: Scheme | None, dtype: torch.dtype, place: torch.d
     absent = sorted(info["missing_keys"]) + [str(m) for m in info["mismatched_keys"]]
     if absent:
         raise LoadError(f"{folder}: the weights lack {absent[0]}; transformers would fill it with random numbers.")
-    return model
+    broken = next((n for n, p in model.named_parameters() if p.is_floating_point() and not p.isfinite().all()), None)
+    if broken:
+        raise LoadError(f"{folder}: the weights are damaged, {broken} holds infinities or NaN.")
+    return model, sorted(info["unexpected_keys"])
 
 
 def _quantization_config(transformers: Any, scheme: Scheme, dtype: torch.dtype) -> Any:
@@ -143,6 +150,13 @@ def _card(
         ),
     )
     return card.remembered()
+
+
+def _with_note_on(unused: list[str], card: LoadingCard) -> LoadingCard:
+    if not unused:
+        return card
+    note = f"{len(unused)} tensors of the file found no place in the model, the first is {unused[0]}."
+    return replace(card, notes=(*card.notes, note))
 
 
 def _embedding_and_head(model: nn.Module) -> list[torch.Tensor]:

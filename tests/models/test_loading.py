@@ -135,6 +135,7 @@ def test_numbers_that_are_none_name_the_tensor(llama):
     message = refusal(llama)
     assert "model.norm.weight" in message
     assert str(file) in message
+    assert "model.norm.weight" in refusal(llama, backend="transformers")
 
 
 @pytest.mark.parametrize("backend", ["labkit", "transformers"])
@@ -250,6 +251,47 @@ def test_a_config_that_is_no_json_is_named(llama):
 )
 def test_impossible_wishes_are_refused(llama, options, words):
     assert words in refusal(llama, **options)
+
+
+def test_a_flipped_bit_is_found_by_its_hash(llama, tmp_path):
+    saved = lk.models.save(lk.load(llama).model, tmp_path / "saved")
+    lk.load(saved)
+    file = saved / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    for backend in ("labkit", "transformers"):
+        message = refusal(saved, backend=backend)
+        assert str(file) in message
+        assert "sha256" in message
+    file.unlink()
+    save_file({"x": torch.zeros(1)}, saved / "other.safetensors")
+    assert "model.safetensors is missing" in refusal(saved)
+
+
+def test_values_beyond_fp16_are_refused_by_name(llama):
+    from labkit.models.checkpoint import Checkpoint, read_json
+    from labkit.models.families import read_config
+    from labkit.models.filling import Reader, empty_decoder, fill
+
+    file = llama / "model.safetensors"
+    tensors = load_file(file)
+    tensors["model.norm.weight"][3] = 1e6
+    save_file(tensors, file)
+    config = read_config(read_json(llama / "config.json"))
+    with pytest.raises(LoadError, match=r"norm\.weight holds values beyond fp16"):
+        fill(empty_decoder(config), Reader(config, Checkpoint(llama), torch.device("cpu"), torch.float16))
+
+
+@pytest.mark.parametrize(("field", "value"), [("hidden_size", 64), ("num_hidden_layers", 3), ("vocab_size", 100)])
+def test_transformers_may_not_invent_weights_either(llama, field, value):
+    edit(llama, **{field: value})
+    assert str(llama) in refusal(llama, backend="transformers")
+
+
+def test_tensors_transformers_leaves_out_are_on_its_card(llama):
+    edit(llama, num_hidden_layers=1)
+    assert "found no place" in str(lk.load(llama, backend="transformers").card)
 
 
 def test_a_hub_id_without_network_gives_one_sentence(monkeypatch, tmp_path):
