@@ -14,7 +14,7 @@ import torch
 from labkit.measure.ceiling_report import KINDS, BandwidthPoint, Capacity, Ceilings, Peak
 from labkit.measure.clocks import Clock, CudaClock
 from labkit.measure.machines import Machine
-from labkit.measure.peaks import _int_mm, _mm
+from labkit.measure.peaks import int_mm, mm
 from labkit.measure.progress import progress
 
 SIDES = (2048, 4096, 8192)
@@ -30,7 +30,7 @@ def measure_cuda(card: Machine, clock: Clock | None = None) -> Ceilings:
     sizes = [1 << power for power in range(21, min(free // 4, 4 << 30).bit_length())]
     points = [_point(size, clock) for size in progress(sizes, "GPU bandwidth")]
     peaks, blocked = [], []
-    for dtype, product in progress(_products(card).items(), "GPU matrix peaks"):
+    for dtype, product in progress(_products(card.gpu.compute_capability).items(), "GPU matrix peaks"):
         try:
             rates = [(2 * n**3 / _best(product(n), clock), (n, n, n)) for n in SIDES]
             peaks.append(Peak(dtype, 1, *max(rates), "mm"))
@@ -52,8 +52,8 @@ def measure_cuda(card: Machine, clock: Clock | None = None) -> Ceilings:
     )
 
 
-def _point(size: int, clock: Clock) -> BandwidthPoint:
-    x = torch.ones(size // 4, device="cuda")
+def _point(size: int, clock: Clock, device: str = "cuda") -> BandwidthPoint:
+    x = torch.ones(size // 4, device=device)
     (a, b), (p, q, r) = x.chunk(2), x[: x.numel() // 3 * 3].chunk(3)
     runs: dict[str, tuple[Callable[[], object], int]] = {
         "read": (x.sum, 4 * x.numel()),
@@ -64,12 +64,12 @@ def _point(size: int, clock: Clock) -> BandwidthPoint:
     return BandwidthPoint(1, size, **{kind: runs[kind][1] / _best(runs[kind][0], clock) for kind in KINDS})
 
 
-def _products(card: Machine) -> dict[str, Callable[[int], Callable[[], object]]]:
+def _products(compute_capability: str, device: str = "cuda") -> dict[str, Callable[[int], Callable[[], object]]]:
     """float32 is measured as PyTorch computes it by default, without TF32; bfloat16 from capability 8.0 on."""
-    found = {"float32": _mm(torch.float32, "cuda"), "float16": _mm(torch.float16, "cuda")}
-    if float(card.gpu.compute_capability) >= 8:
-        found["bfloat16"] = _mm(torch.bfloat16, "cuda")
-    return found | {"int8": partial(_int_mm, device="cuda")}
+    found = {"float32": mm(torch.float32, device), "float16": mm(torch.float16, device)}
+    if float(compute_capability) >= 8:
+        found["bfloat16"] = mm(torch.bfloat16, device)
+    return found | {"int8": partial(int_mm, device=device)}
 
 
 def _best(run: Callable[[], object], clock: Clock, samples: int = 5) -> float:

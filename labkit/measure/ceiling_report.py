@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.measure.report import Report, Table, si
+
+if TYPE_CHECKING:
+    from labkit.measure.figure import Figure
 
 Kind = Literal["best", "read", "copy", "triad", "update"]
 LARGEST = 1 << 62  # bytes; a working set past every cache
@@ -141,6 +144,12 @@ class Ceilings(Report):
             unit = "op/s" if dtype == "int8" else "FLOP/s"
             rows.append([f"{dtype} matrix peak", *(si(self.peak(dtype, c), unit) for c in counts)])
         return Table(f"Ceilings of {self.name}", ["ceiling", *heads], rows, " ".join([self.quiet_note, *self.blocked]))
+
+    def plot(self, threads: int | None = None) -> Figure:
+        """Bandwidth by working-set size on one thread or on all."""
+        from labkit.measure.ceiling_figure import bandwidth_figure
+
+        return bandwidth_figure(self, threads)
 
     def _count(self, threads: int | None) -> int:
         if threads is None or self.device == "cuda":

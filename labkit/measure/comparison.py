@@ -40,7 +40,7 @@ def compare(
 
     Outputs are checked first (see `agreement.require_agreement`) on copies of the operands; then each function is
     warmed up until one sample is well above the resolution of the clock; then `rounds` rounds are timed. On the CPU
-    one thread is timed by its own processor time, more by the wall clock; operands on a GPU are timed by CUDA events.
+    one thread is timed by its own processor time, more by the wall clock; operands or outputs on a GPU by CUDA events.
 
     `rotate(i)` makes operand set number i in place of `args`: as many sets are made as overflow the last-level cache
     twice, and both functions walk through them. Raises `OutputsDiffer` if the check refuses, `ValueError` for
@@ -53,9 +53,10 @@ def compare(
     if threads != "all" and (not isinstance(threads, int) or threads < 1):
         raise ValueError(f"threads must be 1 or more, or 'all'; got {threads!r}.")
     sets = [args] if rotate is None else _sets(rotate)
-    clock = clock or _clock_for(sets[0], threads)
     with torch_threads(None if threads == "all" else threads) as count:
-        checked = _checked(baseline, candidate, sets[0], check)
+        outputs = [function(*cloned(sets[0])) for function in (baseline, candidate)]
+        checked = require_agreement(*outputs, check)
+        clock = clock or _clock_for((sets[0], outputs), threads)
         runs = [_walking(function, sets) for function in (baseline, candidate)]
         repeats = [max(repeats_for(clock, run, SAMPLE_SECONDS), len(sets)) for run in runs]
         if isinstance(clock, ThreadClock):
@@ -79,8 +80,8 @@ def compare(
     )
 
 
-def _clock_for(operands: tuple, threads: int | Literal["all"]) -> Clock:
-    if any(t.is_cuda for t in tensors_in(operands)):
+def _clock_for(touched: tuple, threads: int | Literal["all"]) -> Clock:
+    if any(t.is_cuda for t in tensors_in(touched)):
         return CudaClock()
     return ThreadClock() if threads == 1 else WallClock()
 
@@ -96,15 +97,10 @@ def _sets(rotate: Callable[[int], tuple]) -> list[tuple]:
     return rotated(first, rotate, card.last_level_cache_bytes, psutil.virtual_memory().available // 2)
 
 
-def _checked(baseline: Callable, candidate: Callable, operands: tuple, check: Check) -> bool:
-    if check is None:
-        return False
-    return require_agreement(baseline(*cloned(operands)), candidate(*cloned(operands)), check)
-
-
 def _refuse_hidden_work(runs: Sequence[Callable[[], object]], names: tuple[str, str]) -> None:
     for run, name in zip(runs, names, strict=True):
-        if work_elsewhere(run) > 0.5:
+        # A pool that served an earlier call may spin for a while: only work that goes on is the function's own.
+        if all(work_elsewhere(run) > 0.5 for _ in range(10)):
             raise ValueError(f"{name} works in threads of its own, which thread time does not see; pass threads='all'.")
 
 

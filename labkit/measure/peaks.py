@@ -19,7 +19,7 @@ Product = Callable[[int], Callable[[], object]]
 SMALLEST, LARGEST_SIDE = 128, 8192
 
 
-def _mm(dtype: torch.dtype, device: str = "cpu", transposed: bool = False) -> Product:
+def mm(dtype: torch.dtype, device: str = "cpu", transposed: bool = False) -> Product:
     def product(n: int) -> Callable[[], object]:
         a, b = (torch.ones(n, n, dtype=dtype, device=device) for _ in range(2))
         right, out = b.t() if transposed else b, torch.empty_like(a)
@@ -28,7 +28,7 @@ def _mm(dtype: torch.dtype, device: str = "cpu", transposed: bool = False) -> Pr
     return product
 
 
-def _qlinear(n: int) -> Callable[[], object]:
+def qlinear(n: int) -> Callable[[], object]:
     """u8 activations times s8 weights packed by oneDNN: the fastest int8 product of PyTorch on x86."""
     activations = torch.ones(n, n, dtype=torch.uint8)
     weight = torch.ops.onednn.qlinear_prepack(torch.ones(n, n, dtype=torch.int8).t(), [n, n])
@@ -37,15 +37,15 @@ def _qlinear(n: int) -> Callable[[], object]:
     return lambda: torch.ops.onednn.qlinear_pointwise(*arguments)
 
 
-def _int_mm(n: int, device: str = "cpu") -> Callable[[], object]:
+def int_mm(n: int, device: str = "cpu") -> Callable[[], object]:
     a, b = (torch.ones(n, n, dtype=torch.int8, device=device) for _ in range(2))
     return lambda: torch._int_mm(a, b)
 
 
 CPU_PRODUCTS: dict[str, dict[str, Product]] = {
-    "float32": {"mm": _mm(torch.float32), "mm, weight as in a linear": _mm(torch.float32, transposed=True)},
-    "bfloat16": {"mm": _mm(torch.bfloat16), "mm, weight as in a linear": _mm(torch.bfloat16, transposed=True)},
-    "int8": {"onednn.qlinear_pointwise": _qlinear, "_int_mm": _int_mm},
+    "float32": {"mm": mm(torch.float32), "mm, weight as in a linear": mm(torch.float32, transposed=True)},
+    "bfloat16": {"mm": mm(torch.bfloat16), "mm, weight as in a linear": mm(torch.bfloat16, transposed=True)},
+    "int8": {"onednn.qlinear_pointwise": qlinear, "_int_mm": int_mm},
 }
 
 

@@ -42,8 +42,8 @@ def judge(others_processors: float, spread: float) -> tuple[bool, str]:
 
     >>> judge(0.02, 1.03)
     (True, 'The machine was quiet while this was measured.')
-    >>> judge(1.4, 1.02)[1]
-    'The machine was not quiet: other programs kept 1.4 processors busy; these ceilings may be too low.'
+    >>> judge(1.4, 1.02)
+    (False, 'The machine was not quiet (other programs kept 1.4 processors busy); refresh=True measures again.')
     """
     signs = []
     if others_processors > OTHERS_PROCESSORS:
@@ -52,4 +52,4 @@ def judge(others_processors: float, spread: float) -> tuple[bool, str]:
         signs.append(f"repeats of one measurement differed by {100 * (spread - 1):.0f} %")
     if not signs:
         return True, "The machine was quiet while this was measured."
-    return False, f"The machine was not quiet: {' and '.join(signs)}; these ceilings may be too low."
+    return False, f"The machine was not quiet ({' and '.join(signs)}); refresh=True measures again."

@@ -78,5 +78,7 @@ class Sweep(Report):
             axes.set(title=self.verdict, xlabel=self.axis, ylabel="speed of the candidate (ratio)", yscale="log")
             if self.values[0] > 0:
                 axes.set_xscale("log")
+            for ticks in (axes.xaxis, axes.yaxis):
+                ticks.set_major_formatter("{x:g}")
             axes.legend()
         return Figure(figure, alt=f"Speed ratio along {self.axis}: {self.verdict}.")

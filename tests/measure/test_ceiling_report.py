@@ -108,3 +108,10 @@ def test_table_and_json():
     text = str(MACHINE)
     assert "float32 matrix peak" in text
     assert "210 GFLOP/s" in text
+
+
+def test_the_figure_tells_the_fall_in_words():
+    assert "falls from 200 B/s to 15 B/s" in MACHINE.plot(threads=1).alt
+    assert "on 4 threads" in MACHINE.plot().alt
+    with pytest.raises(ValueError, match="got threads=3"):
+        MACHINE.plot(threads=3)
