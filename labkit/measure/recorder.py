@@ -1,6 +1,5 @@
 """Sees every operator PyTorch executes, notes it in a few microseconds, and leaves the thinking for later.
 
-Keeps no tensor alive: shapes, strides and addresses are taken at once, costs are worked out when the trace has ended.
 Composite operators (which reach a dispatch mode whole under `inference_mode`) are taken apart into what really runs,
 and tensor subclasses are asked to unwrap themselves first, so that the work inside them is seen.
 """
@@ -17,15 +16,14 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from labkit.measure.costs.registry import NEEDS_VALUES, name_of
-from labkit.measure.costs.spec import Packed, TensorSpec, nowhere, spec_of
 from labkit.measure.modulepath import ModulePath
+from labkit.measure.snapshot import Snapshots
 
-_MANY_VALUES = 4096
-_PLAIN = frozenset({type(None), bool, int, float, complex, str, torch.dtype, torch.device})
+_CPU = frozenset({"cpu"})
 
 
 class Call(NamedTuple):
-    """One executed operator: `seconds` is None where no clock is right (meta, fake); a pair of CUDA events until read."""
+    """One executed operator; `seconds` is None where no clock is right (meta, fake), two CUDA events until read."""
 
     op: Any
     args: tuple
@@ -42,12 +40,12 @@ class Session:
 
     def __init__(self, modules: ModulePath, on_cuda: bool) -> None:
         self.modules, self.on_cuda = modules, on_cuda
+        self.snapshots = Snapshots()
         self.calls: list[Call] = []
         self.thread = get_ident()
         self.recording_ns = 0
         self.closed = False
         self._owner_of_node: dict[tuple[int, int], str] = {}
-        self._packed: dict[int, Packed] = {}
 
     def place(self) -> tuple[str, bool]:
         """Module path and whether this is a backward pass, whose nodes carry the number their forward call drew."""
@@ -61,32 +59,6 @@ class Session:
         node = torch._C._current_autograd_node()
         key = (self.thread, node._sequence_nr()) if node is not None else None
         return self._owner_of_node.get(key, ""), True
-
-    def freeze(self, value: Any, has_memory: bool, keep_values: bool = False) -> Any:
-        """`value` with every tensor replaced by its spec."""
-        if isinstance(value, torch.Tensor):
-            spec = spec_of(value, has_memory)
-            if keep_values and value.ndim == 1 and _readable(value, spec, has_memory):
-                spec = spec._replace(values=tuple(value.tolist()))
-            return spec
-        if isinstance(value, list | tuple):
-            return tuple([self.freeze(v, has_memory, keep_values) for v in value])
-        if isinstance(value, torch.ScriptObject):
-            return self._unpack(value)
-        return (
-            value if value is None or isinstance(value, int | float | complex | str | torch.dtype) else str(type(value))
-        )
-
-    def _unpack(self, packed: torch.ScriptObject) -> Packed:
-        """Unpacks once a trace: it copies the weight."""
-        identity = hash(packed)
-        if identity not in self._packed:
-            kind = packed._type().qualified_name() if hasattr(packed._type(), "qualified_name") else str(packed._type())
-            inside = packed.unpack() if packed._has_method("unpack") else ()
-            tensors = [t for t in (inside if isinstance(inside, tuple) else (inside,)) if isinstance(t, torch.Tensor)]
-            specs = [nowhere(spec_of(t), 2 * identity + i) for i, t in enumerate(tensors)]
-            self._packed[identity] = Packed(kind, tuple(specs))
-        return self._packed[identity]
 
 
 class Recorder(TorchDispatchMode):
@@ -109,8 +81,7 @@ class Recorder(TorchDispatchMode):
         session, kwargs = self.session, kwargs or {}
         if session.closed:
             return func(*args, **kwargs)
-        fake = any(issubclass(t, FakeTensor) for t in types)
-        if types and any(t is not torch.Tensor and not issubclass(t, FakeTensor | torch.nn.Parameter) for t in types):
+        if types and any(map(_unwraps_itself, types)):
             return NotImplemented
         if _is_composite(func):
             with self:
@@ -121,25 +92,26 @@ class Recorder(TorchDispatchMode):
         ended = perf_counter_ns()
         if events:
             events[1].record()
-        self._note(func, args, kwargs, out, (ended - started) * 1e-9, events, fake)
+        self._note(func, args, kwargs, out, (ended - started) * 1e-9, events)
         if get_ident() == session.thread:
             session.recording_ns += started - began + perf_counter_ns() - ended
         return out
 
-    def _note(
-        self, func: Any, args: tuple, kwargs: dict, out: Any, seconds: float, events: tuple | None, fake: bool
-    ) -> None:
-        session = self.session
-        keep = name_of(func) in NEEDS_VALUES
-        frozen_args = session.freeze(args, not fake, keep)
-        frozen_kwargs = {k: session.freeze(v, not fake, keep) for k, v in kwargs.items()} if kwargs else kwargs
-        frozen_out = session.freeze(out, not fake or not isinstance(out, FakeTensor))
-        devices = _devices((frozen_args, tuple(frozen_kwargs.values()), frozen_out))
-        time: Any = seconds if not fake and devices <= {"cpu"} else None
-        if events and "cuda" in devices and not fake:
+    def _note(self, func: Any, args: tuple, kwargs: dict, out: Any, seconds: float, events: tuple | None) -> None:
+        session, devices = self.session, set()
+        take, keep = session.snapshots.take, name_of(func) in NEEDS_VALUES
+        given = take(args, devices, keep)
+        named = {k: take(v, devices, keep) for k, v in kwargs.items()} if kwargs else kwargs
+        made = take(out, devices)
+        time: Any = seconds if devices <= _CPU else None
+        if events and "cuda" in devices and "fake" not in devices:
             time = events
         module, backward = session.place()
-        session.calls.append(Call(func, frozen_args, frozen_kwargs, frozen_out, time, module, backward, get_ident()))
+        session.calls.append(Call(func, given, named, made, time, module, backward, get_ident()))
+
+
+def _unwraps_itself(kind: type) -> bool:
+    return kind is not torch.Tensor and not issubclass(kind, FakeTensor | torch.nn.Parameter)
 
 
 @cache
@@ -147,18 +119,6 @@ def _is_composite(func: Any) -> bool:
     if not isinstance(func, torch._ops.OpOverload):
         return False
     return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
-
-
-def _readable(tensor: torch.Tensor, spec: TensorSpec, has_memory: bool) -> bool:
-    return has_memory and spec.device == "cpu" and spec.numel <= _MANY_VALUES and not tensor.dtype.is_floating_point
-
-
-def _devices(frozen: Any) -> set[str]:
-    if isinstance(frozen, TensorSpec):
-        return {frozen.device}
-    if isinstance(frozen, tuple) and not isinstance(frozen, Packed):
-        return set().union(*map(_devices, frozen)) if frozen else set()
-    return set()
 
 
 def _cuda_events() -> tuple[Any, Any]:

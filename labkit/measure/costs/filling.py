@@ -49,4 +49,6 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("aten::copy", "aten::_foreach_copy_"), copied),
     "prim::device": nothing,
     "prim::layout": nothing,
+    "profiler::_record_function_enter_new": nothing,
+    "profiler::_record_function_exit": nothing,
 }

@@ -7,7 +7,7 @@ memory count once, a packed weight counts what it really stores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -113,7 +113,7 @@ def specs_in(value: Any) -> Iterator[TensorSpec]:
             yield from specs_in(item)
 
 
-def touched(operands: Iterable[TensorSpec | Part]) -> list[Region]:
+def touched(operands: Sequence[TensorSpec | Part]) -> list[Region]:
     """The regions that operands of one operation touch, views of the same memory merged.
 
     Exact for equal, nested, transposed and side-by-side views; where views overlap only in part, an upper bound: never
