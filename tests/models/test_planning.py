@@ -47,7 +47,9 @@ def test_a_model_too_big_is_refused_with_a_table_and_two_ways_out(save_random, m
     monkeypatch.setattr(loading, "available_bytes", lambda _: plan.needed)
     lk.load(folder, dtype="float32")
     monkeypatch.setattr(loading, "available_bytes", lambda _: plan.needed - 1)
-    monkeypatch.setattr(loading, "Checkpoint", lambda _: pytest.fail("weights were opened before the plan was made"))
+    monkeypatch.setattr(
+        loading, "open_checkpoint", lambda _: pytest.fail("weights were opened before the plan was made")
+    )
     with pytest.raises(LoadError) as caught:
         lk.load(folder, dtype="float32")
     message = str(caught.value)
