@@ -9,6 +9,8 @@ from labkit.course.labs.lab00.counting import MATMUL_COST, TRIAD_BANDWIDTH
 from labkit.course.labs.lab00.ridge import RIDGE_ROWS
 from labkit.course.labs.lab00.roof import ATTAINABLE, SHARE_OF_ROOF
 
+TITLE = "Your machine and its ceilings"
+
 PREDICTIONS = (
     Prediction("cost of 32 rows", "How many times longer do 32 rows take than one?", "x"),
     Prediction("memory bandwidth", "How fast does one core get data through memory?", "GB/s"),
