@@ -97,11 +97,11 @@ class Ceilings(Report):
         """The levels for all threads, smallest first; the last is "memory"."""
         return self.levels_at(None)
 
-    def levels_at(self, threads: int | None = None) -> tuple[Level, ...]:
+    def levels_at(self, threads: int | None = None, kind: Kind = "best") -> tuple[Level, ...]:
         """The levels as `threads` threads see them: one thread has one core's L2, all threads have every core's."""
         measured = 1 if self._count(threads) == 1 else self.threads
         return tuple(
-            Level(c.name, c.capacity_bytes, self.bandwidth(c.probe_bytes, threads))
+            Level(c.name, c.capacity_bytes, self.bandwidth(c.probe_bytes, threads, kind))
             for c in self.capacities
             if c.threads == measured
         )

@@ -86,6 +86,7 @@ def test_levels_belong_to_their_threads():
         ("L2", 128 << 10, 200),
         ("memory", 1 << 33, 15),
     ]
+    assert [level.bandwidth for level in MACHINE.levels_at(1, kind="read")] == [100, 10]
     assert [(level.name, level.bandwidth) for level in MACHINE.levels] == [("L2", 300), ("memory", 30)]
 
 
