@@ -57,9 +57,8 @@ class Lab:
         result = judge_all(exercise, cases, ask_all(exercise, function, cases))
         if result.status in ("passed", "failed"):
             self._records.attempt(exercise.name, passed=result.status == "passed")
-        self._show(messages.check_card(exercise, result))
-        if result.status in ("failed", "not started"):
-            self._offer_help(exercise)
+        helps = self._help(exercise) if result.status in ("failed", "not started") and is_live() else None
+        self._show(messages.check_card(exercise, result), helps)
         return function
 
     def predict(self, name: str, value: float) -> None:
@@ -91,7 +90,9 @@ class Lab:
         """Open one more of the exercise's three hints."""
         exercise = self._find(self._checks.exercises, "exercise", name)
         if exercise is not None:
-            self._show(self._open_hint(exercise, min(self._records.exercise(name).hints + 1, 3)))
+            number = min(self._records.exercise(name).hints + 1, 3)
+            self._records.open_hint(name, number)
+            self._show(messages.hint_card(exercise, number))
 
     def solution(self, name: str) -> None:
         """Show the solution from the course's own notebook; it counts as seen."""
@@ -103,10 +104,6 @@ class Lab:
         """This lab's exercises and predictions, and the minutes left."""
         return progress_of([self._checks], self._store)
 
-    def _open_hint(self, exercise: Exercise, number: int) -> Card:
-        self._records.open_hint(exercise.name, number)
-        return messages.hint_card(exercise, number)
-
     def _open_solution(self, exercise: Exercise) -> Card:
         try:
             source = solution_of(read_notebook(notebook_path(self.number)), exercise.name)
@@ -115,14 +112,15 @@ class Lab:
         self._records.see_solution(exercise.name)
         return messages.solution_card(exercise, source)
 
-    def _offer_help(self, exercise: Exercise) -> None:
-        if is_live():
-            from IPython.display import display
+    def _help(self, exercise: Exercise) -> Any:
+        """The buttons below a card that is not passed."""
+        from labkit.course.cards.controls import controls
 
-            from labkit.course.cards.controls import controls
+        def open_hint(number: int) -> Card:
+            self._records.open_hint(exercise.name, number)
+            return messages.hint_card(exercise, number, call=False)
 
-            opened = self._records.exercise(exercise.name).hints
-            display(controls(opened, lambda n: self._open_hint(exercise, n), lambda: self._open_solution(exercise)))
+        return controls(self._records.exercise(exercise.name).hints, open_hint, lambda: self._open_solution(exercise))
 
     def _find(self, known: dict[str, Any], noun: str, name: Any) -> Any:
         found = known.get(name) if isinstance(name, str) else None
@@ -131,8 +129,8 @@ class Lab:
             self._show(Card(Status.NOTE, f"Lab {self.number} has no {noun} `{name!s:.60}`", "", (f"It has {names}.",)))
         return found
 
-    def _show(self, card: Card) -> None:
-        show(card)
+    def _show(self, card: Card, below: Any = None) -> None:
+        show(card, below)
         for notice in self._store.take_notices():
             show(Card(Status.NOTE, "Your progress file", "", (notice,)))
 

@@ -82,7 +82,9 @@ def _number_problem(name: str, value: Any) -> str:
 
 
 def _facts(numbers: dict[str, Any], note: str) -> list[tuple[str, str]]:
-    facts = [
-        (name, f"{float(value):,.4g} {UNITS[name]}".rstrip()) for name, value in numbers.items() if value is not None
-    ]
+    facts = [(name, _amount(name, float(value))) for name, value in numbers.items() if value is not None]
     return [*facts, ("note", note.strip())] if note.strip() else facts
+
+
+def _amount(name: str, value: float) -> str:
+    return si(value, UNITS[name], 4) if name in ("bytes", "joules") else f"{value:,.4g} {UNITS[name]}".rstrip()

@@ -15,7 +15,7 @@ def check_card(exercise: Exercise, result: Result) -> Card:
     """The verdict on one exercise."""
     title = f"`{exercise.name}`"
     if result.status == "not started":
-        way = f"Put your code where `raise NotImplementedError` stands. Stuck? `lab.hint({exercise.name!r})`"
+        way = f'Put your code where `raise NotImplementedError` stands. Stuck? `lab.hint("{exercise.name}")`'
         return Card(Status.OPEN, title, rating(exercise), (way,))
     if result.status == "interrupted":
         return Card(Status.FAILED, title, rating(exercise), (result.problem,))
@@ -45,15 +45,14 @@ def rating(exercise: Exercise) -> str:
     )
 
 
-def hint_card(exercise: Exercise, opened: int) -> Card:
-    """The hints opened so far, each folded; the next one is a call away."""
+def hint_card(exercise: Exercise, opened: int, call: bool = True) -> Card:
+    """The hints opened so far, each folded but the last. `call` says how to go on, where no button does."""
     folds = tuple((f"Hint {n} of 3", hint) for n, hint in enumerate(exercise.hints[:opened], 1))
-    more = (
-        f"Again for hint {opened + 1}: `lab.hint({exercise.name!r})`"
-        if opened < 3
-        else (f"That was the last one. The solution: `lab.solution({exercise.name!r})`")
-    )
-    return Card(Status.NOTE, f"Hints for `{exercise.name}`", "", (more,), folds=folds)
+    if opened < 3:
+        more = f'Again for hint {opened + 1}: `lab.hint("{exercise.name}")`'
+    else:
+        more = f'That was the last one. The solution: `lab.solution("{exercise.name}")`'
+    return Card(Status.NOTE, f"Hints for `{exercise.name}`", "", (more,) if call else (), folds=folds)
 
 
 def solution_card(exercise: Exercise, source: str) -> Card:
@@ -83,7 +82,7 @@ def revealed_card(
     """How far off, and in which direction."""
     shown = ("measured", prediction.show(measured))
     if record is None:
-        told = f"You made no prediction here; next time `lab.predict({prediction.name!r}, ...)` first, it is worth it."
+        told = f'You made no prediction here; next time `lab.predict("{prediction.name}", ...)` first, it is worth it.'
         return Card(Status.NOTE, prediction.name, "", (told,), (shown,))
     factor = record.factor
     if factor < 1.05:

@@ -28,7 +28,7 @@ class Status(Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """`facts` are label and value, `folds` summary and text (opened by a click, or by Enter on the keyboard).
+    """`facts` are label and value; `folds` are summary and text, of which the last is open.
 
     Text may hold `code` between backticks. `code` is a block of source, shown as it is.
     """
@@ -59,11 +59,11 @@ class Card:
         symbol, word, colour = self.status.value
         head = f"<strong>{symbol}{f' {word}:' if word else ''} {_inline(self.title)}</strong>"
         if self.subtitle:
-            head += f" <small>{_inline(self.subtitle)}</small>"
+            head += f" <small>· {_inline(self.subtitle)}</small>"
         parts = [f'<p style="margin:0.2em 0">{head}</p>']
         parts += [f'<p style="margin:0.2em 0">{_inline(paragraph)}</p>' for paragraph in self.paragraphs]
         parts += [_facts(self.facts)] if self.facts else []
-        parts += [_fold(summary, body) for summary, body in self.folds]
+        parts += [_fold(*fold, is_open=fold is self.folds[-1]) for fold in self.folds]
         parts += [_pre(self.code)] if self.code else []
         style = f"border-left:4px solid {colour};padding:0.3em 0.9em;margin:0.4em 0;line-height:1.45"
         return f'<div class="labkit-card" style="{style}">{"".join(parts)}</div>'
@@ -85,9 +85,11 @@ def _facts(facts: tuple[tuple[str, str], ...]) -> str:
     return f'<table style="margin:0.3em 0">{rows}</table>'
 
 
-def _fold(summary: str, body: str) -> str:
+def _fold(summary: str, body: str, is_open: bool) -> str:
+    """Opened and closed by a click, or by Enter on the keyboard."""
     opened = f'<div style="white-space:pre-wrap;margin:0.2em 1.2em">{_inline(body)}</div>'
-    return f'<details><summary style="cursor:pointer">{_inline(summary)}</summary>{opened}</details>'
+    handle = f'<summary style="cursor:pointer">{_inline(summary)}</summary>'
+    return f"<details{' open' if is_open else ''}>{handle}{opened}</details>"
 
 
 def _pre(code: str) -> str:

@@ -12,13 +12,6 @@ import ipywidgets
 
 from labkit.course.cards.card import Card
 
-# A saved notebook keeps the button's output but not its model, and JupyterLab says "model not found" in its place.
-# The card above has said everything by then, so that message (an output without children) is hidden.
-HIDE_STALE = (
-    "<style>.jp-OutputArea-child:has(.labkit-card) + .jp-OutputArea-child"
-    " .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {display: none}</style>"
-)
-
 
 def controls(hints_opened: int, open_hint: Callable[[int], Card], open_solution: Callable[[], Card]) -> ipywidgets.VBox:
     """`open_hint(n)` records hint n as opened and gives its card; `open_solution()` likewise."""

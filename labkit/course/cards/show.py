@@ -14,15 +14,26 @@ from typing import Any
 
 from labkit.course.cards.card import Card
 
+# A saved notebook keeps the output of a widget but not its model, and JupyterLab writes "model not found" in its place.
+# The card above has said everything by then, so that message (a widget output without children) is hidden.
+_HIDE_STALE = (
+    "<style>.jp-OutputArea-child:has(.labkit-card) + .jp-OutputArea-child"
+    " .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {display: none}</style>"
+)
 
-def show(card: Card) -> None:
-    """Display in IPython, print elsewhere."""
+
+def show(card: Card, below: Any = None) -> None:
+    """Display in IPython, print elsewhere. `below` is a widget for a live front end; see `is_live`."""
     if _shell() is None:
         print(card.text())
         return
     from IPython.display import display
 
-    display(card)
+    if below is None:
+        display(card)
+        return
+    display({"text/plain": card.text(), "text/html": card.html() + _HIDE_STALE}, raw=True)
+    display(below)
 
 
 def is_live() -> bool:
