@@ -5,19 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.data import ShippedFileError, root, shipped
 from labkit.measure.report import Report, Table, si
 from labkit.models.checkpoint import read_json
+from labkit.models.errors import LoadError
 from labkit.models.families import read_config
-
-_PACKAGE = Path(__file__).parents[1]
-_PLACES = (_PACKAGE / "_shipped" / "data" / "models", _PACKAGE.parent / "data" / "models")
 
 
 def shipped_folders() -> dict[str, Path]:
-    """Folder of each shipped model by name."""
-    root = next((place for place in _PLACES if place.is_dir()), None)
-    found = [] if root is None else sorted(root.iterdir())
+    """Folder of each shipped model by name, not yet verified; empty where the course's data is not at hand."""
+    try:
+        models = root() / "models"
+    except ShippedFileError:
+        return {}
+    found = sorted(models.iterdir()) if models.is_dir() else []
     return {folder.name: folder for folder in found if (folder / "config.json").is_file()}
+
+
+def verified_folder(name: str) -> Path:
+    """The folder of a shipped model after every file in it has the size and hash of its card.
+
+    Raises `LoadError` naming the file that is missing or damaged.
+    """
+    try:
+        return shipped(f"models/{name}")
+    except ShippedFileError as error:
+        raise LoadError(str(error)) from None
 
 
 @dataclass(frozen=True)

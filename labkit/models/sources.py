@@ -14,7 +14,7 @@ from pathlib import Path
 from labkit.models.checkpoint import Checkpoint
 from labkit.models.errors import LoadError
 from labkit.models.hashes import check_hashes
-from labkit.models.shipped import shipped_folders
+from labkit.models.shipped import shipped_folders, verified_folder
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _SMALL = ["*.json", "*.model", "merges.txt"]
@@ -36,9 +36,9 @@ class Source:
 
 def find_source(name_or_path: str | Path) -> Source:
     """Raises `LoadError` for a name that is nowhere, and for a hub that cannot be reached."""
-    shipped, path, name = shipped_folders(), Path(name_or_path), str(name_or_path)
-    if name in shipped:
-        return Source(name, "shipped", shipped[name])
+    path, name = Path(name_or_path), str(name_or_path)
+    if name in shipped_folders():
+        return Source(name, "shipped", verified_folder(name))
     if path.is_dir():
         return Source(path.resolve().name, "local", path.resolve())
     if path.is_file():

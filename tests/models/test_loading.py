@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import labkit as lk
-from labkit.models import LoadError, shipped
+from labkit.data import write_card
+from labkit.models import LoadError
 
 FAMILIES = ["llama", "qwen3", "mixtral", "olmoe", "qwen3_moe"]
 
@@ -296,9 +297,9 @@ def test_tensors_transformers_leaves_out_are_on_its_card(llama):
 
 def test_a_hub_id_without_network_gives_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(shipped, "_PLACES", (tmp_path,))
-    (tmp_path / "course-tiny").mkdir()
-    (tmp_path / "course-tiny" / "config.json").write_text("{}")
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    (tmp_path / "models" / "course-tiny").mkdir(parents=True)
+    (tmp_path / "models" / "course-tiny" / "config.json").write_text("{}")
     message = refusal("nobody/no-such-model")
     assert "HF_HUB_OFFLINE" in message
     assert "course-tiny" in message
@@ -309,13 +310,24 @@ def test_a_hub_id_without_network_gives_one_sentence(monkeypatch, tmp_path):
     assert "\n" not in message
 
 
-def test_a_shipped_name_is_a_folder_of_the_course(save_random, monkeypatch):
-    folder, _ = save_random("llama")
-    monkeypatch.setattr(shipped, "_PLACES", (folder.parent,))
-    card = lk.load("llama-0").card
-    assert (card.name, card.source) == ("llama-0", "shipped")
-    assert lk.models.list_models().names == ["llama-0"]
-    assert "llama-0" in str(lk.models.list_models())
+def test_a_shipped_name_is_a_folder_of_the_course_and_is_verified(random_model, monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    folder = tmp_path / "models" / "course-tiny"
+    lk.models.list_models()  # nothing there yet is a table without rows
+    random_model("llama").save_pretrained(folder)
+    for file in folder.iterdir():
+        write_card(f"models/course-tiny/{file.name}", summary="random", source="this test", make="pytest")
+    card = lk.load("course-tiny").card
+    assert (card.name, card.source) == ("course-tiny", "shipped")
+    assert lk.models.list_models().names == ["course-tiny"]
+    assert "course-tiny" in str(lk.models.list_models())
+    weights = folder / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    message = refusal("course-tiny")
+    assert str(weights) in message
+    assert "sha256" in message
 
 
 def test_importing_the_room_loads_no_torch():
