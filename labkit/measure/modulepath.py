@@ -25,6 +25,7 @@ class ModulePath:
         self._roots: Counter[str] = Counter()
         self._local = threading.local()
         self.spent_ns = 0
+        self.met_compiled = False
 
     def __enter__(self) -> ModulePath:
         self._handles = [
@@ -58,12 +59,13 @@ class ModulePath:
 
     def _adopt(self, module: nn.Module, under: str) -> str:
         """Names `module` and all below it; one made on the fly inside another module is named by its class."""
-        kind = type(module).__name__
+        kind = type(getattr(module, "_orig_mod", module)).__name__
         self._roots[under, kind] += 1
         count = self._roots[under, kind]
         root = f"{under}.({kind})" if under else kind
         root = root if count == 1 else f"{root}#{count}"
         for name, child in module.named_modules():
+            self.met_compiled |= hasattr(child, "_orig_mod") or child._compiled_call_impl is not None
             path = name.replace("_orig_mod.", "").removesuffix("_orig_mod")
             self._names[child] = f"{root}.{path}" if path else root
         return root

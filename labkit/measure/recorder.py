@@ -7,11 +7,13 @@ and tensor subclasses are asked to unwrap themselves first, so that the work ins
 from __future__ import annotations
 
 from functools import cache
-from threading import get_ident
+from itertools import count
 from time import perf_counter_ns
+from types import CodeType
 from typing import Any, NamedTuple
 
 import torch
+from torch._C import DispatchKey
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -42,38 +44,38 @@ class Session:
         self.modules, self.on_cuda = modules, on_cuda
         self.snapshots = Snapshots()
         self.calls: list[Call] = []
-        self.thread = get_ident()
+        self.threads = count()
         self.recording_ns = 0
         self.closed = False
         self._owner_of_node: dict[tuple[int, int], str] = {}
 
-    def place(self) -> tuple[str, bool]:
+    def place(self, thread: int) -> tuple[str, bool]:
         """Module path and whether this is a backward pass, whose nodes carry the number their forward call drew."""
         module = self.modules.current()
         if torch._C._current_graph_task_id() == -1:
             if module and torch.is_grad_enabled():
-                self._owner_of_node.setdefault((get_ident(), torch.autograd._get_sequence_nr() - 1), module)
+                self._owner_of_node.setdefault((thread, torch.autograd._get_sequence_nr() - 1), module)
             return module, False
         if module:
             return module, True
         node = torch._C._current_autograd_node()
-        key = (self.thread, node._sequence_nr()) if node is not None else None
+        key = (thread, node._sequence_nr()) if node is not None else None
         return self._owner_of_node.get(key, ""), True
 
 
 class Recorder(TorchDispatchMode):
-    """The dispatch mode of one thread."""
+    """The dispatch mode of one thread; the one that traces is number 0."""
 
     supports_higher_order_operators = True
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.session = session
+        self.session, self.thread = session, next(session.threads)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # The default wraps each call so that a compiler leaves it alone, at 100 µs a call and the import of the
-        # compiler. A trace asks for eager execution instead.
+        # The default wraps each call so that the compiler leaves it alone, at 100 µs a call and an import of the
+        # compiler. Marking the code once (`_hide_from_compiler`) does the same for nothing.
         return False
 
     def __torch_dispatch__(self, func: Any, types: tuple, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -83,9 +85,9 @@ class Recorder(TorchDispatchMode):
             return func(*args, **kwargs)
         if types and any(map(_unwraps_itself, types)):
             return NotImplemented
-        if _is_composite(func):
+        if _is_composite(func) and not any(isinstance(a, torch.Tensor) and a.is_nested for a in args):
             with self:
-                return func.decompose(*args, **kwargs)
+                return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
         events = _cuda_events() if session.on_cuda else None
         started = perf_counter_ns()
         out = func(*args, **kwargs)
@@ -93,7 +95,7 @@ class Recorder(TorchDispatchMode):
         if events:
             events[1].record()
         self._note(func, args, kwargs, out, (ended - started) * 1e-9, events)
-        if get_ident() == session.thread:
+        if self.thread == 0:
             session.recording_ns += started - began + perf_counter_ns() - ended
         return out
 
@@ -106,8 +108,17 @@ class Recorder(TorchDispatchMode):
         time: Any = seconds if devices <= _CPU else None
         if events and "cuda" in devices and "fake" not in devices:
             time = events
-        module, backward = session.place()
-        session.calls.append(Call(func, given, named, made, time, module, backward, get_ident()))
+        module, backward = session.place(self.thread)
+        session.calls.append(Call(func, given, named, made, time, module, backward, self.thread))
+
+
+def _hide_from_compiler(code: CodeType) -> None:
+    compiler = torch._C._dynamo.eval_frame
+    skip = compiler._FrameAction.SKIP
+    compiler.set_code_exec_strategy(code, compiler._FrameExecStrategy(skip, skip))
+
+
+_hide_from_compiler(Recorder.__torch_dispatch__.__code__)
 
 
 def _unwraps_itself(kind: type) -> bool:

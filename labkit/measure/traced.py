@@ -60,13 +60,12 @@ class Trace(Report):
         self._accounts: list[Account] = []
         self._limits: list[Limit | None] | None = None
 
-    def absorb(self, calls: Sequence[Call], main_thread: int) -> None:
+    def absorb(self, calls: Sequence[Call]) -> None:
         """Work out the cost of recorded calls."""
-        threads = {main_thread: 0}
         for call in calls:
             found = account(call.op, call.args, call.kwargs, call.out)
             self._accounts.append(found)
-            self.ops.append(_record(call, found, threads.setdefault(call.thread, len(threads))))
+            self.ops.append(_record(call, found))
 
     @property
     def flops(self) -> int:
@@ -175,7 +174,7 @@ class Trace(Report):
         return json.dumps({**{t: getattr(self, t) for t in totals}, **plain}, indent=indent, ensure_ascii=False)
 
 
-def _record(call: Call, found: Account, thread: int) -> OpRecord:
+def _record(call: Call, found: Account) -> OpRecord:
     inputs = [*specs_in((call.args, tuple(call.kwargs.values())))]
     devices = [s.device for s in (*inputs, *specs_in(call.out))]
     seconds = call.seconds
@@ -193,7 +192,7 @@ def _record(call: Call, found: Account, thread: int) -> OpRecord:
         bytes_read=None if found.unknown else found.bytes_read,
         bytes_written=None if found.unknown else found.bytes_written,
         seconds=seconds,
-        thread=thread,
+        thread=call.thread,
         unknown=found.unknown,
     )
 

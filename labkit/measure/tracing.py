@@ -30,7 +30,8 @@ def trace(*, cold: bool = False, ceilings: Ceilings | None = None) -> Iterator[T
     that fit a cache are charged to that cache. `cold=True` charges first uses to memory instead. `ceilings` defaults to
     this machine's, measured when a share of the roofline is first asked for.
 
-    Operators inside `torch.compile` run eagerly here, so that they can be seen. Threads started inside the block are
+    What `torch.compile` made runs uncompiled here, so that its operators can be seen; code that insists on compiling
+    itself (`fullgraph=True`) for the first time in this process cannot be traced. Threads started inside the block are
     recorded; threads that ran before it, such as those of a pool, cannot be seen. The trace is complete when the block
     has ended; if it ended by an exception, the trace holds what ran until then and says so.
 
@@ -49,7 +50,8 @@ def trace(*, cold: bool = False, ceilings: Ceilings | None = None) -> Iterator[T
     result = Trace(cold=cold, threads=torch.get_num_threads(), ceilings=ceilings)
     with ExitStack() as stack:
         stack.callback(_finish, session, result)
-        result.notes.extend(_stay_eager(stack))
+        if "torch._dynamo" in sys.modules:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(session.modules)
         stack.enter_context(_new_threads(session))
         if on_cuda:
@@ -70,15 +72,11 @@ def trace(*, cold: bool = False, ceilings: Ceilings | None = None) -> Iterator[T
 
 def _finish(session: Session, result: Trace) -> None:
     result.recording_seconds = (session.recording_ns + session.modules.spent_ns) * 1e-9
-    result.absorb(session.calls, main_thread=session.thread)
-
-
-def _stay_eager(stack: ExitStack) -> list[str]:
-    """Compiled code shows a dispatch mode nothing, so it runs uncompiled while a trace looks on."""
-    if "torch._dynamo" not in sys.modules:
-        return []
-    stack.enter_context(torch.compiler.set_stance("force_eager"))
-    return ["What torch.compile had compiled ran uncompiled."]
+    if session.modules.met_compiled:
+        result.notes.append(
+            "Modules compiled by torch.compile ran uncompiled here, so that their operators could be seen."
+        )
+    result.absorb(session.calls)
 
 
 @contextmanager

@@ -85,9 +85,12 @@ class Region(NamedTuple):
 
 def spec_of(tensor: torch.Tensor, has_memory: bool = True) -> TensorSpec:
     """The spec of any tensor; never touches its data. `has_memory=False` for fake tensors."""
-    shape, dtype, itemsize = tuple(tensor.shape), tensor.dtype, tensor.itemsize
+    dtype, itemsize = tensor.dtype, tensor.itemsize
     device = "cpu" if tensor.is_cpu else tensor.device.type
-    if tensor.layout is not torch.strided or tensor.is_nested:
+    if tensor.is_nested:
+        return TensorSpec((), (), dtype, itemsize, 0, device, understood=False)
+    shape = tuple(tensor.shape)
+    if tensor.layout is not torch.strided:
         return _spec_of_opaque(tensor, shape, dtype, itemsize, device)
     if has_memory and device != "meta":
         return TensorSpec(shape, tensor.stride(), dtype, itemsize, tensor.data_ptr(), device)
