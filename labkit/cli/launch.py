@@ -15,16 +15,16 @@ def jupyterlab(port: int | None = None, browser: bool = True) -> int:
 
     for line in start():
         print(line)
-    return subprocess.call(command(workspace(), _port(port), browser and not os.environ.get("NO_BROWSER")))
+    arguments = command(workspace(), _port(port), browser and not os.environ.get("NO_BROWSER"))
+    return subprocess.call(arguments, env={**os.environ, **settings()})
 
 
 def command(folder: Path, port: int | None, browser: bool) -> list[str]:
-    """JupyterLab's own command line. It is told not to look for news or updates: a room may have no network."""
+    """JupyterLab's own command line. It is told not to look for updates: a room may have no network."""
     first = min((path.name for path in folder.glob("[0-9]*.ipynb")), default="")
     flags = [
         f"--ServerApp.root_dir={folder}",
         f"--LabApp.default_url=/lab/tree/{first}" if first else "--LabApp.default_url=/lab",
-        "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     if port is not None:
@@ -34,6 +34,12 @@ def command(folder: Path, port: int | None, browser: bool) -> list[str]:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         flags.append("--allow-root")  # containers of JupyterHub and repo2docker often know no other user
     return [sys.executable, "-m", "jupyterlab", *flags]
+
+
+def settings() -> dict[str, str]:
+    """Variables that add the course's settings to the user's own: no question about news at the first start."""
+    ours = str(Path(__file__).parent / "jupyter")
+    return {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_CONFIG_PATH")]))}
 
 
 def _port(given: int | None) -> int | None:

@@ -1,6 +1,9 @@
 """How JupyterLab is started."""
 
+import json
+import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +25,15 @@ def test_an_empty_workspace_opens_all_the_same(tmp_path):
 
 
 def test_asks_nobody_for_news(tmp_path):
-    assert "--LabApp.news_url=None" in launch.command(tmp_path, None, browser=True)
+    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in launch.command(tmp_path, None, True)
+    folder = Path(launch.settings()["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0])
+    page = json.loads((folder / "labconfig" / "page_config.json").read_text(encoding="utf-8"))
+    assert page["disabledExtensions"]["@jupyterlab/apputils-extension:announcements"]
+
+
+def test_keeps_the_users_own_settings(monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/home/somebody/jupyter")
+    assert launch.settings()["JUPYTER_CONFIG_PATH"].endswith(os.pathsep + "/home/somebody/jupyter")
 
 
 @pytest.mark.parametrize("text", ["abc", "-1", "0", "70000", "80.5"])
