@@ -62,7 +62,7 @@ def jupyterlab(tmp_path):
 
 
 def _private_jupyter(folder, theme):
-    """JupyterLab's settings: the theme, and every cell kept in the page, so that a test can see those below the fold."""
+    """JupyterLab's settings: the theme, and every cell kept in the page, those below the fold too."""
     settings = folder / "settings" / "@jupyterlab"
     for extension, value in (
         ("apputils-extension/themes", {"theme": theme}),
