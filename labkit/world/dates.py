@@ -33,6 +33,11 @@ class Date(NamedTuple):
     def iso(self) -> str:
         return f"{self.year:04d}-{self.month:02d}-{self.day:02d}"
 
+    @classmethod
+    def from_iso(cls, text: str) -> Date:
+        """Inverse of `iso`."""
+        return cls(*map(int, text.split("-")))
+
     def ordinal(self) -> int:
         return (self.year * len(MONTHS) + self.month - 1) * DAYS_IN_MONTH + self.day - 1
 

@@ -47,7 +47,7 @@ def schema_of(kind: Kind) -> dict[str, Any]:
 def extractions(seed: int, split: Split = "train") -> Iterator[Extraction]:
     """Pairs of a split; those for training are without end and speak of entities of no course world.
 
-    Validation and test speak of the entities of their open-book split, once each.
+    Validation and test speak of the entities of their open-book split, twice each in different words.
     """
     rng = random.Random(f"labkit.world.extraction/{seed}/{split}")
     if split == "train":

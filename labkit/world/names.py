@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +110,8 @@ REGIONS = (
 )
 
 _VOWELS = "aeiouy"
+_ECHO = re.compile(r"(..)\1")
+"""Two letters said twice over, as in Lororn: hard to read."""
 _REAL = frozenset({"Cornet", "Fentavo", "Galena", "Galesso", "Halo", "Lunette", "Marino", "Moldova", "Penn", "Roswell"})
 """Words of the grammar that a reader would take for something real."""
 
@@ -128,7 +131,7 @@ class Namer:
             if self.rng.random() < 0.3:
                 parts.insert(1, self.rng.choice(self.region.middles))
             word = _smooth(parts).capitalize()
-            if word not in self.taken and word not in _REAL:
+            if word not in self.taken and word not in _REAL and not _ECHO.search(word):
                 self.taken.add(word)
                 return word
         raise ValueError(f"The region {self.region.name} has no names left: {len(self.taken)} are taken")

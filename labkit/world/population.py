@@ -23,9 +23,16 @@ FIRM_FORMS = ("{} and Daughters", "{} and Sons", "{} Brothers", "{} Works", "{} 
 DIRECTIONS = ("north of", "south of", "east of", "west of", "just below", "a mile from")
 FEATURES = ("the river {}", "Lake {}", "{} Hill", "{} Wood", "the {} marsh", "{} Rock", "the {} ford", "{} Moor")
 NICKNAMES = (
-    ("Grey", "Long", "Red", "Quick", "Silver", "Half", "Mossy", "Iron", "Salt", "Early", "Paper", "Winter"),
-    ("coat", "thumb", "lantern", "button", "whistle", "ladle", "boots", "feather", "kettle", "needle", "hat", "spoon"),
-)
+    (
+        "Grey", "Long", "Red", "Quick", "Silver", "Half", "Mossy", "Iron", "Salt", "Early", "Paper", "Winter",
+        "Copper", "Dusty", "Pepper", "Velvet", "Rain", "Candle", "Honey", "Clover", "Flint", "Barley", "Tin", "Plum",
+    ),
+    (
+        "coat", "thumb", "lantern", "button", "whistle", "ladle", "boots", "feather", "kettle", "needle", "hat",
+        "spoon", "glove", "bell", "pocket", "ribbon", "barrow", "saddle", "mug", "wick", "broom", "shawl", "bucket",
+        "heel",
+    ),
+)  # fmt: skip
 
 
 class Census:
@@ -111,9 +118,7 @@ class Census:
         return f"{first} and {second}"
 
     def _nick(self) -> str:
-        return "".join(self.rng.choice(part) for part in NICKNAMES) + self.rng.choice(
-            ("", " the Elder", " the Younger")
-        )
+        return "".join(self.rng.choice(part) for part in NICKNAMES)
 
     def _initialled(self, name: str) -> str:
         given, family = name.split()

@@ -33,13 +33,15 @@ PAIRS = 16
 """Comparisons a shire for each relation and kind of entity."""
 
 
-def questions_of(world: World, kind: QuestionKind, split: Split, edition: Edition, book: Book) -> tuple[Question, ...]:
+def questions_of(
+    world: World, kind: QuestionKind, split: Split, edition: Edition, book: Book, mention: Mention | None = None
+) -> tuple[Question, ...]:
     """All questions of a kind, numbered; see `World.questions`."""
     if kind not in QUESTION_KINDS:
         raise ValueError(f"No questions of kind {kind!r}; the kinds are {', '.join(QUESTION_KINDS)}")
     if kind == "changed" and edition == "before":
         raise ValueError('Questions of kind "changed" exist in the edition "after" only')
-    asker = _Asker(world, kind, split, edition, book)
+    asker = _Asker(world, kind, split, edition, book, mention)
     drafts = {q.text: q for shire in asker.shires for q in asker.draft(shire)}
     return tuple(asker.finish(q, number) for number, q in enumerate(drafts.values()))
 
@@ -47,8 +49,11 @@ def questions_of(world: World, kind: QuestionKind, split: Split, edition: Editio
 class _Asker:
     """Drafts the questions of one kind, split, edition and book."""
 
-    def __init__(self, world: World, kind: QuestionKind, split: Split, edition: Edition, book: Book) -> None:
+    def __init__(
+        self, world: World, kind: QuestionKind, split: Split, edition: Edition, book: Book, mention: Mention | None
+    ) -> None:
         self.world, self.kind, self.split, self.edition, self.book = world, kind, split, edition, book
+        self.mention = "name" if book == "closed" else mention
         self.rng = random.Random(f"labkit.world.questions/{world.seed}/{kind}/{split}/{edition}/{book}")
         entities = split if book == "open" else "train"
         self.phrasings: Split = split if book == "closed" else "train"
@@ -60,7 +65,8 @@ class _Asker:
 
     def finish(self, draft: Question, number: int) -> Question:
         """The question with its id and its evidence."""
-        name = f"{self.kind}.{self.book}.{self.split}.{self.edition}.{number:05d}"
+        words = f".{self.mention}" if self.mention and self.book == "open" else ""
+        name = f"{self.kind}.{self.book}.{self.split}.{self.edition}{words}.{number:05d}"
         evidence = tuple(e for fact in draft.facts for e in self.evidence[fact])
         return dataclasses.replace(draft, id=name, evidence=evidence)
 
@@ -124,8 +130,8 @@ class _Asker:
             yield ask_about(entity.mention(mention), definition, phrasing, self.phrasings), mention
 
     def _mention(self, described: bool = True) -> Mention:
-        if self.book == "closed":
-            return "name"
+        if self.mention:
+            return self.mention
         words = list(MENTION_WEIGHTS)[: None if described else 2]
         return self.rng.choices(words, [MENTION_WEIGHTS[w] for w in words])[0]
 

@@ -7,6 +7,7 @@ tests, from documents and questions of the course world.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from labkit.world.documents.scribe import Scribe
 from labkit.world.entity import Mention
 from labkit.world.fact import Fact
 from labkit.world.grammar import Marked, join
+from labkit.world.names import REGIONS
 from labkit.world.question import NOT_KNOWN, Edition, Question, QuestionKind
 from labkit.world.relation import Split
 from labkit.world.relations import relations_of
@@ -82,11 +84,12 @@ class Reading:
 def readings(seed: int, level: Level = CURRICULUM[0]) -> Iterator[Reading]:
     """Exercises without end, none about an entity of the course world."""
     rng = random.Random(f"labkit.world.reading/{seed}/{level}")
-    for shire in fresh_shires(seed):
-        subjects = [e for e in shire.entities if e.arrives == "before"]
-        for entity in rng.sample(subjects, len(subjects)):
-            own = [f for f in shire.before if f.subject == entity]
-            yield _Composer(rng, shire, level).reading(own)
+    shires = fresh_shires(seed)
+    while True:  # six shires at a time, one of each region, so that neighbours in the stream differ
+        composers = [_Composer(rng, shire, level) for shire in itertools.islice(shires, len(REGIONS))]
+        subjects = [(c, e) for c in composers for e in c.shire.entities if e.arrives == "before"]
+        for composer, entity in rng.sample(subjects, len(subjects)):
+            yield composer.reading([f for f in composer.shire.before if f.subject == entity])
 
 
 class _Composer:
@@ -157,11 +160,9 @@ def readings_of(
     """
     library = _Library(world, edition)
     rng = random.Random(f"labkit.world.readings_of/{seed}/{kind}/{split}/{edition}")
-    for question in world.questions(kind, split, edition, "open"):
-        if question.mention == "name":
-            reading = library.reading(question, documents, rng)
-            if reading:
-                yield reading
+    for question in world.questions(kind, split, edition, "open", mention="name"):
+        if reading := library.reading(question, documents, rng):
+            yield reading
 
 
 class _Library:
@@ -189,7 +190,9 @@ class _Library:
         needed = list(dict.fromkeys(chosen))
         others = self._others(question, needed, documents - len(needed), rng)
         shown = rng.sample(needed + others, len(needed + others))
-        return Reading(tuple(Passage(d.date, d.text) for d in shown), (self._ask(question, shown, needed),))
+        return Reading(
+            tuple(Passage(str(Date.from_iso(d.date)), d.text) for d in shown), (self._ask(question, shown, needed),)
+        )
 
     def _ask(self, question: Question, shown: list[Document], needed: list[Document]) -> Ask:
         if not needed:

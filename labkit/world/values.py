@@ -19,15 +19,18 @@ PROFESSIONS = (
     "teacher", "instrument maker", "bookbinder", "carpenter", "net mender",
 )  # fmt: skip
 VOCABULARIES = {"material": MATERIALS, "product": PRODUCTS, "profession": PROFESSIONS}
-YEARS = {"founded": (121, 338), "completed": (203, 419), "made_in": (251, 424), "born_year": (351, 404)}
-NEW_YEARS = {"founded": (431, 432), "completed": (431, 432), "made_in": (431, 432), "born_year": (395, 410)}
+YEARS = {"founded": (121, 200), "completed": (203, 414), "made_in": (361, 415), "born_year": (341, 394)}
+NEW_YEARS = {"founded": (431, 431), "completed": (431, 431), "born_year": (395, 409)}
 """Years of what arrives after the cutoff."""
+GROWN_UP = 19
+"""Nobody makes an instrument at a younger age."""
 
 
-def draw_value(relation: str, object_kind: str, rng: random.Random, new: bool = False) -> str:
-    """A value as the texts write it."""
+def draw_value(relation: str, object_kind: str, rng: random.Random, new: bool = False, earliest: int = 0) -> str:
+    """A value as the texts write it; a year is not before `earliest`."""
     if object_kind == "year":
-        return str(rng.randint(*(NEW_YEARS if new else YEARS)[relation]))
+        first, last = (NEW_YEARS if new else YEARS)[relation]
+        return str(rng.randint(max(first, earliest), last))
     if object_kind == "metres":
         return f"{rng.randint(9, 94)} metres"
     return rng.choice(VOCABULARIES[object_kind])

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from labkit.world.corpus import after_documents, before_documents
 from labkit.world.document import Document
-from labkit.world.entity import Entity
+from labkit.world.entity import Entity, Mention
 from labkit.world.fact import Fact
 from labkit.world.names import REGIONS
 from labkit.world.question import Book, Edition, Evidence, Question, QuestionKind
@@ -80,13 +80,20 @@ class World:
         return tuple(before), tuple(after)
 
     def questions(
-        self, kind: QuestionKind, split: Split = "test", edition: Edition = "before", book: Book = "open"
+        self,
+        kind: QuestionKind,
+        split: Split = "test",
+        edition: Edition = "before",
+        book: Book = "open",
+        mention: Mention | None = None,
     ) -> tuple[Question, ...]:
         """Every question of a kind, split and book, as asked on the last day of the edition.
 
+        Open-book questions call their subject by name, alias or description, or always by `mention` where it is given;
+        closed-book ones by name.
         Raises ValueError for an unknown kind, and for kind "changed" in the edition "before".
         """
-        return questions_of(self, kind, split, edition, book)
+        return questions_of(self, kind, split, edition, book, mention)
 
     def evidence(self, edition: Edition = "before") -> dict[str, tuple[Evidence, ...]]:
         """For each fact of the edition, every place of the corpus that states it."""

@@ -50,7 +50,7 @@ ASIDES = (
     "[I have|We have] [mended|sold|painted] the [gate|boat|stove|cart] [at last|again|for {n} marks].",
     "[Nothing else|Little else|Not much more] [happens|is new|stirs] here[| in {T}| before spring].",
     "[The dog|The cat|The donkey] [sends its love|has run off|is fat|sleeps on your chair] [again"
-    "|as usual|since Monday].",
+    "|as usual|these days].",
     "[I read|We talk|I think] [a great deal|too much|little] [these days|in the evenings|since you left].",
 )
 FAREWELLS = (

@@ -28,7 +28,7 @@ ENTRIES = (
     "{time} wind [north|south|east|west], [calm|light|fresh|strong], [sky clear|rain|fog|snow]["
     "|, sea quiet|, river high].",
     "{time} [lamp lit|lamp trimmed|gates shut|gates open|bell rung|fires out][|, all quiet|, one watchman ill].",
-    "{time} [a cart|a barge|a coach|two riders] [from|for] {T}, [{n} barrels|{n} sacks|empty|late by an hour].",
+    "{time} [a cart|a barge|a coach|two riders] [from|for] {T}, [{n} barrels|{n} sacks|empty|late by half a day].",
     "{time} [paid|took|owed] {n} [pence|coppers] [toll|for oats|for the ferry|for a wheel].",
     "{time} [bread and soup|change of watch|rest|horses fed|boots wet through][| at {T}].",
     "{time} [lost|found|mended] [a rope|the spare key|one oar|a lantern|the gate hinge][| near {T}].",

@@ -37,7 +37,8 @@ FRAMES = (
 )
 ASIDES = (
     "[The price of|The duty on] [bread|oats|coal|tallow|eggs] in {T} [rose|fell] by {n} [pence|coppers].",
-    "[The bridge|The mill road|The market|The ferry] [will be closed|stays open|is to be mended] [until|after] {D}.",
+    "[The bridge|The mill road|The ferry] [is closed|stays open|is to be mended] "
+    "[until|after|before] the [fair|feast|harvest].",
     "[A concert|A fair|A boat race|A lecture] is [planned|promised|expected] [in {T}|by the river|for the spring].",
     "[Snow|Fog|Rain|A late frost] [kept|held] the [mail|coaches|boats] [away|back] for {n} days.",
     "[The council|The school|The guild|The choir] of {T} [meets|votes|sings|gathers] again [next week"

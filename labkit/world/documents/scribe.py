@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from labkit.world.dates import Date
+from labkit.world.dates import CUTOFF, Date
 from labkit.world.entity import MENTIONS, Entity
 from labkit.world.fact import Fact
 from labkit.world.grammar import Mark, Marked, choose, fill
@@ -39,7 +39,8 @@ class Scribe:
         self.last: Entity | None = None
         self.frames: list[str] = []
         named = {e for f in facts for e in (f.subject, f.object)}
-        self.witnesses = [e.name for e in shire.entities if e.kind == "person" and e not in named]
+        present = [e for e in shire.entities if e.kind == "person" and (e.arrives == "before" or date > CUTOFF)]
+        self.witnesses = [e.name for e in present if e not in named]
         self.author, self.recipient = rng.sample(self.witnesses, 2)
 
     def sentence(self, fact: Fact, frames: Sequence[str] = ("{C}",)) -> Marked:

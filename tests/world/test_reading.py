@@ -1,0 +1,74 @@
+import itertools
+import re
+from itertools import islice
+
+import pytest
+
+from labkit.world import NOT_KNOWN, QUESTION_KINDS, ask, readings, readings_of, state
+from labkit.world.reading import CURRICULUM, Level
+
+
+@pytest.mark.parametrize("level", CURRICULUM)
+def test_readings_show_their_answers_and_name_nobody_of_the_world(world, level):
+    names = {e.bare_name for e in world.entities}
+    for reading in islice(readings(7, level), 60):
+        assert len(reading.passages) == level.documents
+        for a in reading.asks:
+            if a.span:
+                assert reading.passages[a.passage].text[slice(*a.span)].lower() == a.answer.lower()
+            else:
+                assert a.answer == NOT_KNOWN
+        words = re.findall(r"\w+", " ".join(p.text for p in reading.passages))
+        pairs = {f"{a} {b}" for a, b in itertools.pairwise(words)}
+        assert not names & (pairs | set(words))
+
+
+def test_unanswerable_share_is_the_one_asked_for():
+    asks = [a for r in islice(readings(1, Level(facts=3, asks=3, unanswerable=0.3)), 500) for a in r.asks]
+    share = sum(a.span is None for a in asks) / len(asks)
+    assert 0.2 < share < 0.35  # three facts of an entity that has only three leave nothing unanswerable
+
+
+def test_stale_passages_are_older_than_the_one_with_the_answer():
+    from labkit.world.dates import MONTHS
+
+    def order(date):
+        day, month, year = date.split()
+        return int(year), MONTHS.index(month), int(day)
+
+    level = Level(facts=3, documents=2, stale=1.0)
+    stale = 0
+    for reading in islice(readings(2, level), 200):
+        a = reading.asks[0]
+        gold, other = reading.passages[a.passage], reading.passages[1 - a.passage]
+        if order(other.date) < (431, 0, 0):
+            stale += 1
+            assert order(gold.date) >= (431, 0, 0)
+    assert stale > 50
+
+
+@pytest.mark.parametrize("kind", QUESTION_KINDS)
+def test_at_least_500_test_readings_of_the_corpus(world, kind):
+    known = list(readings_of(world, kind))
+    assert len(known) >= 500
+    for reading in known:
+        (a,) = reading.asks
+        assert len(reading.passages) == 3
+        if a.span:
+            assert reading.passages[a.passage].text[slice(*a.span)].lower() == a.answer.lower()
+    answered = [a.span is not None for r in known for a in r.asks]
+    assert all(answered) if kind in ("one-hop", "two-hop", "changed") else not any(answered)
+
+
+def test_streams_of_one_seed_agree():
+    assert list(islice(readings(3, CURRICULUM[-1]), 20)) == list(islice(readings(3, CURRICULUM[-1]), 20))
+
+
+def test_one_fact_is_said_and_asked_in_many_ways(world):
+    fact = world.facts()[0]
+    train = {state(fact, i) for i in range(100)}
+    test = {state(fact, i, "test") for i in range(100)}
+    assert len(train) >= 12
+    assert not train & test
+    assert all(fact.answer in s and fact.subject.name in s and s.endswith(".") for s in train | test)
+    assert not {ask(fact, i) for i in range(100)} & {ask(fact, i, "test") for i in range(100)}
