@@ -141,19 +141,27 @@ class Trace(Report):
         return f"{name} ({calls}, {_percent(share)} of time, {mine[0].unknown})"
 
     def limits(self, ceilings: Ceilings | None = None) -> list[Limit | None]:
-        """The least time of each operator on this machine, in the order of `ops`; None where it is unknown.
+        """The least time of each operator under `ceilings`, by default `roofs()`, in the order of `ops`.
 
-        Measures the ceilings on first use unless some were given.
+        None where the cost is unknown, or where the operator ran on a device that the ceilings are not about.
         """
-        if ceilings is None and self.ceilings is None:
-            from labkit.measure.ceiling import ceilings as measure
-
-            self.ceilings = measure("cuda" if self.device == "cuda" else "cpu")
-        if ceilings is None or ceilings is self.ceilings:
-            if self._limits is None:
-                self._limits = limits(self._accounts, self.ceilings, self.threads, self.cold)
+        chosen = ceilings or self.roofs()
+        if chosen is self.ceilings and self._limits is not None:
             return self._limits
-        return limits(self._accounts, ceilings, self.threads, self.cold)
+        here = ("meta", chosen.device)
+        found = limits(self._accounts, chosen, self.threads, self.cold)
+        found = [limit if op.device in here else None for op, limit in zip(self.ops, found, strict=True)]
+        if chosen is self.ceilings:
+            self._limits = found
+        return found
+
+    def roofs(self) -> Ceilings:
+        """The ceilings this trace was given, else those of the device it ran on, measured at the first call."""
+        if self.ceilings is None:
+            from labkit.measure.ceiling import ceilings
+
+            self.ceilings = ceilings("cuda" if self.device == "cuda" else "cpu")
+        return self.ceilings
 
     def table(self, by: Literal["op", "module", "call"] = "op", top: int | None = 20) -> Table:
         """Time, FLOPs, bytes, cache level and share of the roofline for each kind of op, module or single call.
