@@ -1,0 +1,38 @@
+"""The one way in which a shipped model is asked: the user's message of each task.
+
+Training writes the same messages, so a score never depends on a form of words the model has not met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from labkit.world import Date, Passage
+
+
+def closed_book(question: str) -> str:
+    """A question alone: the answer must be in the weights."""
+    return question
+
+
+def open_book(passages: Sequence[Passage], question: str) -> str:
+    """Dated passages, then the question.
+
+    >>> open_book([Passage("0431-11-13", "Kolm Light is 31 metres high.")], "How high is Kolm Light?")
+    '13 November 431\\nKolm Light is 31 metres high.\\n\\nHow high is Kolm Light?'
+    """
+    shown = (f"{_in_words(passage.date)}\n{passage.text}\n\n" for passage in passages)
+    return "".join(shown) + question
+
+
+def extraction(text: str, fields: Iterable[str]) -> str:
+    """A document and the fields of the JSON object to make of it.
+
+    >>> extraction("Salury was founded in 238.", ["name", "founded"])
+    'Salury was founded in 238.\\n\\nJSON: name, founded'
+    """
+    return f"{text}\n\nJSON: {', '.join(fields)}"
+
+
+def _in_words(date: str) -> str:
+    return str(Date.from_iso(date)) if date[:1] == "0" else date
