@@ -25,7 +25,10 @@ _CPU = frozenset({"cpu"})
 
 
 class Call(NamedTuple):
-    """One executed operator; `seconds` is None where no clock is right (meta, fake), two CUDA events until read."""
+    """One executed operator.
+
+    `seconds` is None where no clock here is right (meta, fake, other devices), two CUDA events until they are read.
+    """
 
     op: Any
     args: tuple

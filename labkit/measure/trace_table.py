@@ -80,7 +80,7 @@ def trace_table(trace: Trace, by: str, top: int | None) -> Table:
     note = [trace.completeness + ".", *trace.notes]
     if len(shown) < len(order):
         note.insert(0, f"{len(order) - len(shown)} more rows not shown.")
-    return Table(_title(trace), [*heads, *COLUMNS], cells, " ".join(note))
+    return Table(trace_title(trace), [*heads, *COLUMNS], cells, " ".join(note))
 
 
 def _keys(op: OpRecord, index: int, by: str) -> Iterator[object]:
@@ -102,7 +102,8 @@ def _labels(key: object, trace: Trace, by: str) -> list[str]:
     return [op.name, (op.module or OUTSIDE) + (" (backward)" if op.backward else ""), shapes]
 
 
-def _title(trace: Trace) -> str:
+def trace_title(trace: Trace) -> str:
+    """The totals in a line; "at least" where an unknown operator may add to them."""
     unknown = any(op.unknown for op in trace.ops)
     at_least = "at least " if unknown else ""
     moved = trace.bytes_read + trace.bytes_written

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from labkit.measure.ceiling_report import Ceilings
 from labkit.measure.costs.accounting import Account, account
 from labkit.measure.costs.registry import name_of
-from labkit.measure.costs.spec import specs_in
+from labkit.measure.costs.spec import dtype_name, specs_in
 from labkit.measure.limits import Limit, limits
 from labkit.measure.report import Report, Table
-from labkit.measure.trace_table import trace_table
+from labkit.measure.trace_table import trace_table, trace_title
 
 if TYPE_CHECKING:
     from labkit.measure.figure import Figure
@@ -39,7 +39,7 @@ class OpRecord:
     unknown: str = ""
 
 
-@dataclass
+@dataclass(repr=False)
 class Trace(Report):
     """All operators of a traced block. Filled when the block ends.
 
@@ -55,6 +55,9 @@ class Trace(Report):
     recording_seconds: float = 0.0
     interrupted: str | None = None
     notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"Trace of {trace_title(self)}; {self.completeness}"
 
     def __post_init__(self) -> None:
         self._accounts: list[Account] = []
@@ -183,7 +186,7 @@ class Trace(Report):
 
 
 def _record(call: Call, found: Account) -> OpRecord:
-    inputs = [*specs_in((call.args, tuple(call.kwargs.values())))]
+    inputs = specs_in((call.args, tuple(call.kwargs.values())))
     devices = [s.device for s in (*inputs, *specs_in(call.out))]
     seconds = call.seconds
     if isinstance(seconds, tuple):
@@ -193,7 +196,7 @@ def _record(call: Call, found: Account) -> OpRecord:
         module=call.module,
         backward=call.backward,
         shapes=tuple(s.shape for s in inputs),
-        dtypes=tuple(str(s.dtype).removeprefix("torch.") for s in inputs),
+        dtypes=tuple(dtype_name(s.dtype) for s in inputs),
         dtype=found.dtype,
         device=next((d for d in devices if d != "cpu"), "cpu"),
         flops=None if found.unknown else found.flops,

@@ -62,6 +62,20 @@ def test_onednn_packed_linear(bias):
     assert (op.bytes_read, op.bytes_written) == (4 * M * K + stored + 4 * N * bias, 4 * M * N)
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build of PyTorch has no oneDNN")
+@pytest.mark.parametrize("groups", [1, 2])
+def test_onednn_packed_convolution(groups):
+    """8 output channels at 6 x 6 positions, each from 4 / groups input channels and 3 x 3 taps."""
+    x, w = torch.randn(1, 4, 8, 8), torch.randn(8, 4 // groups, 3, 3)
+    no, one = [0, 0], [1, 1]
+    packed = torch.ops.mkldnn._reorder_convolution_weight(w, no, one, one, groups, [1, 4, 8, 8])
+    with torch.no_grad(), trace() as t:
+        torch.ops.mkldnn._convolution_pointwise(x, packed, None, no, one, one, groups, "none", [], "")
+    op = only(t, "mkldnn::_convolution_pointwise")
+    assert op.flops == 2 * 36 * 8 * (4 // groups) * 9
+    assert op.bytes_written == 4 * 36 * 8
+
+
 @pytest.mark.skipif("x86" not in torch.backends.quantized.supported_engines, reason="needs an x86 quantized engine")
 @pytest.mark.filterwarnings("ignore")
 def test_dynamically_quantized_linear():

@@ -10,7 +10,7 @@ import torch
 
 from labkit.measure.costs.cost import Cost, Rule, nothing, stream
 from labkit.measure.costs.registry import lookup, name_of
-from labkit.measure.costs.spec import Part, Region, TensorSpec, specs_in, touched
+from labkit.measure.costs.spec import Part, Region, TensorSpec, dtype_name, specs_in, touched
 
 
 class Account(NamedTuple):
@@ -44,8 +44,8 @@ def account(op: Any, args: Sequence, kwargs: dict[str, Any], out: Any) -> Accoun
     facts = _facts(op)
     inputs = {k: v for k, v in kwargs.items() if k not in facts.outputs_only}
     changed = [x for i, x in (*enumerate(args), *kwargs.items()) if i in facts.changed]
-    operands = [*specs_in((tuple(args), tuple(inputs.values())))]
-    results = [*specs_in((out, changed))]
+    operands = specs_in((args, tuple(inputs.values())))
+    results = specs_in((out, changed))
     cost, reason = _cost(op, facts.name, args, inputs, out, [*operands, *results])
     reads = operands if cost is None or cost.reads is None else _flat(cost.reads)
     writes = results if cost is None or cost.writes is None else _flat(cost.writes)
@@ -111,4 +111,4 @@ def _flat(operands: Sequence) -> list[TensorSpec | Part]:
 def _arithmetic(cost: Cost | None, operands: list[TensorSpec]) -> str | None:
     if cost is not None and cost.dtype:
         return cost.dtype
-    return str(operands[0].dtype).removeprefix("torch.") if operands else None
+    return dtype_name(operands[0].dtype) if operands else None

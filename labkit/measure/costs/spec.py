@@ -7,7 +7,8 @@ memory count once, a packed weight counts what it really stores.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -45,19 +46,12 @@ class TensorSpec(NamedTuple):
     @property
     def span(self) -> int:
         """Bytes from the first element to the end of the last."""
-        if self.real_bytes is not None:
-            return self.real_bytes
-        if 0 in self.shape:
-            return 0
-        return (1 + sum((n - 1) * s for n, s in zip(self.shape, self.stride, strict=True))) * self.itemsize
+        return _extent(self.shape, self.stride).span * self.itemsize if self.real_bytes is None else self.real_bytes
 
     @property
     def nbytes(self) -> int:
         """Bytes of the distinct elements: stride 0 counts once, overlapping windows never exceed their span."""
-        if self.real_bytes is not None:
-            return self.real_bytes
-        distinct = prod(n for n, s in zip(self.shape, self.stride, strict=True) if s != 0 or n == 0)
-        return min(distinct * self.itemsize, self.span)
+        return _extent(self.shape, self.stride).distinct * self.itemsize if self.real_bytes is None else self.real_bytes
 
 
 class Part(NamedTuple):
@@ -89,7 +83,7 @@ def spec_of(tensor: torch.Tensor, has_memory: bool = True) -> TensorSpec:
     device = "cpu" if tensor.is_cpu else tensor.device.type
     if tensor.is_nested:
         return TensorSpec((), (), dtype, itemsize, 0, device, understood=False)
-    shape = tuple(tensor.shape)
+    shape = tensor.shape
     if tensor.layout is not torch.strided:
         return _spec_of_opaque(tensor, shape, dtype, itemsize, device)
     if has_memory and device != "meta":
@@ -98,22 +92,28 @@ def spec_of(tensor: torch.Tensor, has_memory: bool = True) -> TensorSpec:
     return TensorSpec(shape, tensor.stride(), dtype, itemsize, address, device)
 
 
+@cache
+def dtype_name(dtype: torch.dtype) -> str:
+    """The name without its module, as in "float32"."""
+    return str(dtype).removeprefix("torch.")
+
+
 def nowhere(spec: TensorSpec, identity: int) -> TensorSpec:
     """The spec moved to addresses that only `identity` has."""
     return spec._replace(address=identity << _NOWHERE)
 
 
-def specs_in(value: Any) -> Iterator[TensorSpec]:
-    """Every spec inside nested sequences, packed objects included."""
+def specs_in(value: Any) -> list[TensorSpec]:
+    """Every spec inside nested sequences, packed objects and parts included."""
     if isinstance(value, TensorSpec):
-        yield value
-    elif isinstance(value, Packed):
-        yield from value.tensors
-    elif isinstance(value, Part):
-        yield value.spec
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from specs_in(item)
+        return [value]
+    if isinstance(value, Packed):
+        return list(value.tensors)
+    if isinstance(value, Part):
+        return [value.spec]
+    if isinstance(value, tuple | list):
+        return [spec for item in value for spec in specs_in(item)]
+    return []
 
 
 def touched(operands: Sequence[TensorSpec | Part]) -> list[Region]:
@@ -122,6 +122,8 @@ def touched(operands: Sequence[TensorSpec | Part]) -> list[Region]:
     Exact for equal, nested, transposed and side-by-side views; where views overlap only in part, an upper bound: never
     more than the sum of both, never more than the memory they span.
     """
+    if not operands:
+        return []
     parts = [o for o in operands if isinstance(o, Part)]
     wholes = {_canonical(o): o for o in operands if isinstance(o, TensorSpec) and o.nbytes}
     regions = [Region(p.spec.address, p.spec.span, min(p.nbytes, p.spec.nbytes), True) for p in dict.fromkeys(parts)]
@@ -136,11 +138,25 @@ def touched(operands: Sequence[TensorSpec | Part]) -> list[Region]:
     return merged + [r for r in regions if r.nbytes]
 
 
+class _Extent(NamedTuple):
+    """In elements: first to last, the distinct ones, and the (stride, size) pairs that walk them, in no order."""
+
+    span: int
+    distinct: int
+    walks: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=4096)  # a model has few shapes and many calls
+def _extent(shape: tuple[int, ...], stride: tuple[int, ...]) -> _Extent:
+    if 0 in shape:
+        return _Extent(0, 0, ())
+    walks = tuple(sorted((s, n) for n, s in zip(shape, stride, strict=True) if s and n > 1))
+    span = 1 + sum((n - 1) * s for s, n in walks)
+    return _Extent(span, min(prod(n for _, n in walks), span), walks)
+
+
 def _canonical(spec: TensorSpec) -> tuple:
-    walks: Sequence[tuple[int, int]] = sorted(
-        (s, n) for n, s in zip(spec.shape, spec.stride, strict=True) if s and n > 1
-    )
-    return spec.address, spec.itemsize, spec.real_bytes, *walks
+    return spec.address, spec.itemsize, spec.real_bytes, _extent(spec.shape, spec.stride).walks
 
 
 def _spec_of_opaque(tensor: torch.Tensor, shape: tuple, dtype: torch.dtype, itemsize: int, device: str) -> TensorSpec:
