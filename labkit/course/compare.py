@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit.course.describe import describe_type, dtype_name, is_array, is_tensor
+from labkit.course.describe import describe_type, dtype_name, is_array, is_tensor, picture
 
 _EPS = {
     "float16": 2.0**-10,
@@ -80,7 +80,9 @@ def _problem(expected: Any, output: Any, precision: str | None, where: str, note
         return _sequence_problem(expected, output, precision, where, notes)
     if type(expected) is dict:
         return _dict_problem(expected, output, precision, where, notes)
-    return "" if output == expected else f"It returned {output!r:.80}{where} where {expected!r:.80} is expected."
+    if output == expected:
+        return ""
+    return f"It returned {picture(output, 80)}{where} where {picture(expected, 80)} is expected."
 
 
 def _as_number(output: Any, wanted: type, notes: list[str]) -> Any:
@@ -95,7 +97,7 @@ def _as_number(output: Any, wanted: type, notes: list[str]) -> Any:
         return output
     if wanted is float and type(output) is int:
         notes.append("Your int was taken for the float that is asked.")
-        return float(output) if abs(output) < 2**1023 else output
+        return float(output) if output.bit_length() < 1024 else output
     return output
 
 
@@ -124,10 +126,10 @@ def _sequence_problem(expected: Any, output: Any, precision: str | None, where: 
 def _dict_problem(expected: dict, output: dict, precision: str | None, where: str, notes: list[str]) -> str:
     for key in [*expected, *output]:
         if key not in output:
-            return f"Its dict{where} has no key {key!r:.80}."
+            return f"Its dict{where} has no key {picture(key, 80)}."
         if key not in expected:
-            return f"Its dict{where} has the key {key!r:.80}, which is not expected."
-        problem = _problem(expected[key], output[key], precision, f"{where or ' at '}[{key!r:.40}]", notes)
+            return f"Its dict{where} has the key {picture(key, 80)}, which is not expected."
+        problem = _problem(expected[key], output[key], precision, f"{where or ' at '}[{picture(key, 40)}]", notes)
         if problem:
             return problem
     return ""

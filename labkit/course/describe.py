@@ -56,7 +56,9 @@ def picture(value: Any, longest: int = LONGEST) -> str:
     >>> picture([1.0, 2.5]), picture(list(range(1000)))
     ('[1.0, 2.5]', 'a list of 1000 items: [0, 1, 2, 3, ... 999]')
     """
-    if size(value) <= longest:
+    if type(value) is int and value.bit_length() > 3 * longest:
+        return f"an int of {value.bit_length()} bits"
+    if type(value) is int or size(value) <= longest:
         text = repr(value) if not isinstance(value, np.generic) else f"{value!s} ({type(value).__name__})"
         if len(text) <= longest:
             return text

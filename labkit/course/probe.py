@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from labkit.course.capture import captured
-from labkit.course.describe import describe_type
+from labkit.course.describe import describe_type, is_array
 from labkit.course.exercise import Raised
 from labkit.course.timelimit import TimeLimit, TimeUp
 from labkit.course.wire import NotPlainError, decode, encode
@@ -95,7 +95,7 @@ def _encoded(value: Any) -> str:
 
 
 def _not_plain(value: Any, error: NotPlainError) -> str:
-    if type(value) in (list, tuple, dict):
+    if type(value) in (list, tuple, dict, str, bytes, int) or is_array(value):
         return f"It returned {describe_type(value)} that cannot be checked. {error}"
     return f"It returned {describe_type(value)}, where a number, text, list, tuple, dict, array or tensor is expected."
 

@@ -118,6 +118,8 @@ class _Packer:
         size = value.numel() * value.element_size()
         self.spend(size)
         self.left += size
+        if not size:
+            return [dtype, list(value.shape), ""]
         flat = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
         return [dtype, list(value.shape), self.base64(flat.view(torch.uint8).numpy(), size)]
 
@@ -184,7 +186,7 @@ def _read_tensor(body: Any, _: int) -> Any:
     raw = np.frombuffer(_read_bytes(data), np.uint8).copy()
     if math.prod(_shape(shape)) * dtype.itemsize != raw.size:
         raise ValueError(f"{raw.size} bytes do not fill the shape {shape}")
-    return torch.from_numpy(raw).view(dtype).reshape(shape)
+    return torch.from_numpy(raw).view(dtype).reshape(shape) if raw.size else torch.empty(shape, dtype=dtype)
 
 
 def _known(name: Any, names: frozenset[str]) -> str:
