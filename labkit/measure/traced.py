@@ -43,8 +43,8 @@ class OpRecord:
 class Trace(Report):
     """All operators of a traced block. Filled when the block ends.
 
-    `wall_seconds` is the whole block, `recording_seconds` the part of it that the trace itself took. Totals sum what is
-    known: `completeness` says how much that is.
+    `wall_seconds` is the whole block, `recording_seconds` the part of it that the trace itself took (part of it
+    estimated). Totals sum what is known: `completeness` says how much that is.
     """
 
     cold: bool = False
@@ -132,7 +132,7 @@ class Trace(Report):
         if unknown:
             parts.append("unknown: " + ", ".join(self._unknown_line(name, unknown) for name in _names(unknown)))
         if self.between_share is not None:
-            parts.append(f"{_percent(self.between_share)} of wall time between operators")
+            parts.append(f"about {100 * self.between_share:.0f} % of wall time between operators")
         if self.interrupted:
             parts.append(f"the block ended early by {self.interrupted}")
         return "; ".join(parts)

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from labkit.measure.ceiling_report import Ceilings
 from labkit.measure.modulepath import ModulePath
 from labkit.measure.recorder import Recorder, Session
+from labkit.measure.tracecost import unseen_seconds_per_call
 from labkit.measure.traced import Trace
 
 
@@ -71,7 +72,9 @@ def trace(*, cold: bool = False, ceilings: Ceilings | None = None) -> Iterator[T
 
 
 def _finish(session: Session, result: Trace) -> None:
-    result.recording_seconds = (session.recording_ns + session.modules.spent_ns) * 1e-9
+    seen = (session.recording_ns + session.modules.spent_ns) * 1e-9
+    calls = sum(call.thread == 0 for call in session.calls)
+    result.recording_seconds = min(seen + calls * unseen_seconds_per_call(), result.wall_seconds)
     if session.modules.met_compiled:
         result.notes.append(
             "Modules compiled by torch.compile ran uncompiled here, so that their operators could be seen."
