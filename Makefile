@@ -2,9 +2,9 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
-NBVAL := --nbval --nbval-cell-timeout=120 --nbval-current-env -p no:cacheprovider
+NBVAL := $(PY) -m pytest -q -p no:cacheprovider --nbval-current-env --nbval-cell-timeout=120
 
-.PHONY: lab test check dev lint unit labs bench lock clean
+.PHONY: lab test check dev lint unit labs refresh bench lock clean
 
 lab:
 	@$(or $(PYTHON),$(error The course needs Python 3.11 or newer; name one: make lab PYTHON=/path/to/python)) -m labkit lab
@@ -25,7 +25,17 @@ lint: dev
 unit: dev
 	$(PY) -m pytest -q -n 2 --dist loadfile --doctest-modules
 
-labs: dev
+labs: dev  ## solved labs compared with what is committed, learner editions run through: offline, on a state of their own
+	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
+	export PYTHONPATH=$(CURDIR)/tests/offline LABKIT_STATIC=1 TQDM_DISABLE=1 && \
+	LABKIT_STATE=$$state/solved $(NBVAL) --nbval notebooks && \
+	$(PY) -m labkit start --to "$$state/work" && \
+	LABKIT_STATE=$$state/learner $(NBVAL) --nbval-lax --rootdir "$$state/work" "$$state/work"
+
+refresh: dev  ## execute the notebooks again and keep their outputs: make refresh LAB=00; all without LAB
+	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
+	LABKIT_STATE=$$state LABKIT_STATIC=1 TQDM_DISABLE=1 .venv/bin/jupyter nbconvert --log-level=WARN --to notebook --execute --inplace \
+	--ExecutePreprocessor.timeout=120 --ExecutePreprocessor.store_widget_state=False notebooks/$(LAB)*.ipynb
 
 bench: dev
 	$(PY) -m labkit bench
