@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NAMED = 5  # kinds of operators named in the legend; the rest share one entry
 _STRIP = 12  # operators without FLOPs that get a place in the strip
 _GREY = "#999999"
+_FAR_BELOW = 0.2  # a code that reaches less than a fifth of its roof is held by something else
 
 
 def roofline(trace: Trace, ceilings: Ceilings | None = None, references: Sequence[Path] | None = None) -> Figure:
@@ -56,7 +57,7 @@ def roofline(trace: Trace, ceilings: Ceilings | None = None, references: Sequenc
             main.scatter([], [], label=name, s=30, c=color, marker=marker) for name, (color, marker) in styles.items()
         ]
         main.legend(handles=handles, loc="lower right", fontsize=7.5)
-        figure.suptitle(_finding(shares), x=0.01, ha="left", fontsize=11)
+        figure.suptitle(finding(shares), x=0.01, ha="left", fontsize=11)
     return Figure(figure, alt=_alt(found, shares, roofs))
 
 
@@ -121,17 +122,27 @@ def _short(name: str) -> str:
     return name.removeprefix("aten::").partition(".")[0].strip("_")
 
 
-def _finding(shares: Bound) -> str:
-    side, share = ("below the ridge: memory-bound", shares.memory)
-    if shares.compute > shares.memory:
-        side, share = ("beyond the ridge: compute-bound", shares.compute)
-    return f"{100 * share:.0f} % of the time is {side}, at {100 * shares.of_roofline:.0f} % of the roofline"
+def finding(shares: Bound) -> str:
+    """The title: which roof holds most of the time, or that the time is far below both.
+
+    >>> finding(Bound(memory=0.78, compute=0.22, of_roofline=0.61))
+    '78 % of the time is below the ridge: memory-bound, at 61 % of the roofline'
+    >>> finding(Bound(memory=0.78, compute=0.22, of_roofline=0.05))
+    '78 % of the time is below the ridge, but at 5 % of the roofline: overhead-bound'
+    """
+    beyond = shares.compute > shares.memory
+    side = "beyond the ridge" if beyond else "below the ridge"
+    share, of_roofline = 100 * max(shares.compute, shares.memory), 100 * shares.of_roofline
+    if shares.of_roofline < _FAR_BELOW:
+        return f"{share:.0f} % of the time is {side}, but at {of_roofline:.0f} % of the roofline: overhead-bound"
+    bound_by = "compute-bound" if beyond else "memory-bound"
+    return f"{share:.0f} % of the time is {side}: {bound_by}, at {of_roofline:.0f} % of the roofline"
 
 
 def _alt(found: list[Point], shares: Bound, roofs: Ceilings) -> str:
     longest = ", ".join(dict.fromkeys(_short(p.name) for p in found[:3]))
     without = sum(p.seconds for p in found if not p.flops) / sum(p.seconds for p in found)
     return (
-        f"Roofline of {roofs.name}: {_finding(shares)}. The longest operators are {longest}; "
+        f"Roofline of {roofs.name}: {finding(shares)}. The longest operators are {longest}; "
         f"{100 * without:.0f} % of the time goes to operators without FLOPs, shown in a strip of their own."
     )
