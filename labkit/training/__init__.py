@@ -1,0 +1,39 @@
+"""Training: the one recipe that makes the shipped models, on a CPU or a GPU, over as many sittings as it takes.
+
+    train("course-dense", minutes=75)      goes on from the last sitting; the same call begins, resumes and finishes
+
+What is where, in the order in which a batch comes to be: `tokenizer` the shared BPE and its chat template; `recall`,
+`two_hop` and `sources` what a model learns from; `examples` tokens and which of them the loss counts; `packing` many
+examples in a row, none seeing another; `stages` the curriculum and `recipes` the models; `stream` batches that depend
+on seed, stage and number alone; `objective`, `optimiser` and `loop` the steps; `checkpoint` what a stopped run goes on
+from; `run` all of it. Not here: what changes a trained model (`labkit.distillation`, `labkit.adaptation`, ...).
+
+Legend of shapes: `batch` rows, `seq` tokens a row, `learned` tokens of a batch that the loss counts, `answers` runs of
+neighbouring learned tokens, `heads`, `kv_heads` and `head` as in `labkit.models`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_MODULE_OF = {
+    "RECIPES": "labkit.training.recipes",
+    "Recipe": "labkit.training.recipes",
+    "Stage": "labkit.training.stages",
+    "Training": "labkit.training.run",
+    "train": "labkit.training.run",
+    "train_recipe": "labkit.training.run",
+}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"labkit.training has no {name!r}; it offers {', '.join(__all__)}")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

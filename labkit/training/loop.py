@@ -1,0 +1,118 @@
+"""One stage of training: batches in, a better model out, a checkpoint every few minutes.
+
+State is an argument: the run holds model, optimiser and progress, so it can be stopped after any step and go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from labkit.measure.progress import progress
+from labkit.models.decoder import Decoder
+from labkit.models.placement import choose_dtype
+from labkit.training.checkpoint import Progress, save_checkpoint
+from labkit.training.objective import predict
+from labkit.training.optimiser import CLIP, learning_rate
+from labkit.training.packing import Batch
+from labkit.training.stages import Stage
+
+logger = logging.getLogger(__name__)
+CHECK_EVERY = 100
+"""Steps between two looks at the held-out answers."""
+SAVE_EVERY = 180.0
+"""Seconds between two checkpoints."""
+
+
+@dataclass
+class Run:
+    """A training under way; `folder` keeps its checkpoint."""
+
+    model: Decoder
+    optimiser: torch.optim.Optimizer
+    progress: Progress
+    folder: Path
+
+    def save(self) -> None:
+        save_checkpoint(self.folder, self.model, self.optimiser, self.progress)
+
+
+def train_step(run: Run, batch: Batch, rate: float) -> float:
+    """One update; returns the loss before it, in nats a learned token. Raises `ValueError` if it is not finite."""
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate
+    with precision(run.model.device):
+        loss = predict(run.model, batch.to(run.model.device)).loss
+    if not torch.isfinite(loss):
+        raise ValueError(f"The loss is {loss.item()} at step {run.progress.step}; go on from a lower learning rate.")
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), CLIP)
+    run.optimiser.step()
+    run.optimiser.zero_grad(set_to_none=True)
+    return loss.item()
+
+
+def exact_match(model: Decoder, batches: Iterable[Batch]) -> float:
+    """The share of answers in these batches that greedy decoding would give exactly."""
+    right = count = 0
+    with torch.no_grad(), precision(model.device):
+        for batch in batches:
+            exact = predict(model, batch.to(model.device)).exact()
+            right, count = right + int(exact.sum()), count + len(exact)
+    return right / count
+
+
+def run_stage(
+    run: Run, stage: Stage, batches: Iterator[Batch], held_out: list[Batch], deadline: float = float("inf")
+) -> bool:
+    """Trains until the gate is reached or the steps are used up (True) or `deadline`, on the monotonic clock (False).
+
+    However it ends, by an interrupt too, it saves first; a step that was under way is then done again.
+    """
+    saved = time.monotonic()
+    bar = progress(batches, stage.name, total=stage.steps - run.progress.step)
+    try:
+        for batch in bar if run.progress.step < stage.steps else ():
+            start = time.monotonic()
+            loss = train_step(run, batch, learning_rate(stage, run.progress.step))
+            run.progress.step += 1
+            run.progress.tokens += int((batch.segments >= 0).sum())
+            accuracy = _look(run, stage, loss, held_out)
+            now = time.monotonic()
+            run.progress.seconds += now - start
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            if run.progress.step >= stage.steps or (accuracy is not None and accuracy >= stage.bar):
+                return True
+            if now > deadline:
+                return False
+            if now - saved > SAVE_EVERY:
+                run.save()
+                saved = now
+        return True
+    finally:
+        bar.close()
+        run.save()
+
+
+def _look(run: Run, stage: Stage, loss: float, held_out: list[Batch]) -> float | None:
+    """Every so often a point of the curve, and held-out exact match where the stage has a gate."""
+    if run.progress.step % CHECK_EVERY:
+        return None
+    accuracy = exact_match(run.model, held_out) if held_out else None
+    point = {"stage": stage.name, "step": run.progress.step, "tokens": run.progress.tokens, "loss": loss}
+    run.progress.curve.append(point | ({} if accuracy is None else {"exact_match": accuracy}))
+    logger.info("%s", run.progress.curve[-1])
+    return accuracy
+
+
+def precision(device: torch.device) -> AbstractContextManager:
+    """bf16 autocast where the machine is fast at it; weights and optimiser stay fp32."""
+    if choose_dtype("auto", device) == torch.bfloat16:
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()

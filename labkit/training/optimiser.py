@@ -1,0 +1,52 @@
+"""AdamW with a warm-up and a cosine (Loshchilov and Hutter, arXiv 1711.05101, 1608.03983), and where weights start."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from labkit.models.config import DecoderConfig
+from labkit.models.decoder import Decoder
+from labkit.training.stages import Stage
+
+BETAS, WEIGHT_DECAY, CLIP = (0.9, 0.95), 0.01, 1.0
+FLOOR = 0.1
+"""Share of the peak that the learning rate falls to."""
+
+
+def initial(config: DecoderConfig, seed: int) -> Decoder:
+    """A decoder whose weights are drawn from N(0, 0.02), those that write into the stream smaller with depth.
+
+    Radford et al., "Language Models are Unsupervised Multitask Learners" (2019), section 2.3.
+    """
+    model = Decoder(config)
+    generator = torch.Generator().manual_seed(seed)
+    for name, weight in model.named_parameters():
+        if weight.dim() > 1:
+            writes = name.endswith(("o_proj.weight", "down_proj.weight", "experts.down"))
+            std = 0.02 / math.sqrt(2 * config.num_layers) if writes else 0.02
+            nn.init.normal_(weight, std=std, generator=generator)
+    return model
+
+
+def optimiser(model: Decoder) -> torch.optim.AdamW:
+    """AdamW that decays matrices and leaves gains as they are."""
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    kept = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": kept, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=0.0, betas=BETAS)
+
+
+def learning_rate(stage: Stage, step: int) -> float:
+    """The rate of step `step` (from 0) of a stage.
+
+    >>> stage = Stage("any", {}, steps=1100, warmup=100, peak=1.0)
+    >>> [round(learning_rate(stage, step), 3) for step in (0, 99, 100, 600, 1100)]
+    [0.01, 1.0, 1.0, 0.55, 0.1]
+    """
+    if step < stage.warmup:
+        return stage.peak * (step + 1) / stage.warmup
+    done = min((step - stage.warmup) / max(stage.steps - stage.warmup, 1), 1.0)
+    return stage.peak * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * done)) / 2)

@@ -1,0 +1,97 @@
+"""Several examples in one row, none of which sees another.
+
+A row holds examples side by side, so that no computation goes to padding (Krell et al., 2021, arXiv 2107.02027).
+Positions begin again at each, and attention stays inside: the decoder asks its cache how to attend, so packing is a
+cache that keeps nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from labkit.kernels.attention import attention
+from labkit.training.examples import Example
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of packed examples. `segments` numbers the examples of a row, -1 is padding; `learned` marks targets."""
+
+    tokens: Int[Tensor, "batch seq"]
+    segments: Int[Tensor, "batch seq"]
+    positions: Int[Tensor, "batch seq"]
+    learned: Bool[Tensor, "batch seq"]
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(t.to(device) for t in (self.tokens, self.segments, self.positions, self.learned)))
+
+
+def pack(examples: Iterable[Example], rows: int, length: int, pad: int = 0) -> Batch:
+    """The examples in as many rows, each put into the first row that has room.
+
+    Raises `ValueError` where one finds none; `batches` never asks for that.
+    """
+    filled: list[list[Example]] = [[] for _ in range(rows)]
+    for example in examples:
+        row = _first_with_room(filled, example, length)
+        if row is None:
+            raise ValueError(f"{rows} rows of {length} tokens have no room for an example of {len(example.tokens)}.")
+        row.append(example)
+    return _tensors(filled, length, pad)
+
+
+def batches(examples: Iterable[Example], rows: int, length: int, pad: int = 0) -> Iterator[Batch]:
+    """Full batches, one after the other; an example longer than a row is left out, the last batch is not given."""
+    filled: list[list[Example]] = [[] for _ in range(rows)]
+    for example in examples:
+        if len(example.tokens) > length:
+            continue
+        row = _first_with_room(filled, example, length)
+        if row is None:
+            yield _tensors(filled, length, pad)
+            filled = [[] for _ in range(rows)]
+            row = filled[0]
+        row.append(example)
+
+
+def _first_with_room(filled: list[list[Example]], example: Example, length: int) -> list[Example] | None:
+    return next((r for r in filled if sum(len(e.tokens) for e in r) + len(example.tokens) <= length), None)
+
+
+def _tensors(filled: list[list[Example]], length: int, pad: int) -> Batch:
+    tokens = torch.full((len(filled), length), pad)
+    segments = torch.full((len(filled), length), -1)
+    positions = torch.zeros((len(filled), length), dtype=torch.long)
+    learned = torch.zeros((len(filled), length), dtype=torch.bool)
+    for r, row in enumerate(filled):
+        start = 0
+        for n, example in enumerate(row):
+            place = slice(start, start := start + len(example.tokens))
+            tokens[r, place] = torch.tensor(example.tokens)
+            segments[r, place] = n
+            positions[r, place] = torch.arange(len(example.tokens))
+            learned[r, place] = torch.tensor((False, *example.learned[1:]))
+    return Batch(tokens, segments, positions, learned)
+
+
+class PackedAttention:
+    """A cache that keeps nothing and lets a token see only what stands before it in its own example."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.positions = batch.positions
+        same = batch.segments[:, :, None] == batch.segments[:, None, :]
+        self.mask = same.tril().unsqueeze(1)
+
+    def begin(self, tokens: Int[Tensor, "batch seq"], positions: Int[Tensor, "batch seq"] | None) -> PackedAttention:
+        return self
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Float[Tensor, "batch heads seq head"]:
+        return attention(q, k, v, self.mask)
+
+    def end(self) -> None:
+        """Nothing is kept."""

@@ -1,0 +1,53 @@
+"""The shipped models: sizes and curriculum of each.
+
+All share the tokenizer and the context of 1,024; every dimension is a multiple of 64. Qwen3's architecture because its
+normalised queries and keys stay calm at the high learning rates that small models want.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labkit.models.config import DecoderConfig
+from labkit.training.stages import CURRICULUM, Stage
+from labkit.training.tokenizer import CONTEXT, END, PAD, SPECIAL, VOCAB_SIZE
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model to train: its shape, its stages and the seed of weights and batches."""
+
+    name: str
+    config: DecoderConfig
+    stages: tuple[Stage, ...] = CURRICULUM
+    seed: int = 0
+
+
+def qwen3(hidden: int, layers: int, heads: int, kv_heads: int) -> DecoderConfig:
+    """A Qwen3 decoder with heads of 64 and an MLP three times as wide as its stream; embedding and head are one."""
+    return DecoderConfig(
+        family="qwen3",
+        vocab_size=VOCAB_SIZE,
+        hidden_size=hidden,
+        intermediate_size=3 * hidden,
+        num_layers=layers,
+        num_heads=heads,
+        num_kv_heads=kv_heads,
+        head_dim=64,
+        norm_eps=1e-6,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        qk_norm="head",
+        eos_token_ids=(SPECIAL.index(END),),
+        pad_token_id=SPECIAL.index(PAD),
+    )
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("course-dense", qwen3(hidden=256, layers=8, heads=4, kv_heads=2)),
+        Recipe("course-draft", qwen3(hidden=128, layers=3, heads=2, kv_heads=1)),
+    )
+}
+"""Every recipe by the name that `train` takes."""

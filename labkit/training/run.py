@@ -1,0 +1,99 @@
+"""`train`: from a recipe's name to a model in transformers' own format, over as many sittings as it takes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from labkit.data import shipped
+from labkit.measure.report import Report, Table, si
+from labkit.models.decoder import Decoder
+from labkit.models.placement import choose_device
+from labkit.models.saving import save
+from labkit.training.checkpoint import Progress, load_checkpoint
+from labkit.training.loop import Run, run_stage
+from labkit.training.optimiser import initial, optimiser
+from labkit.training.recipes import RECIPES, Recipe
+from labkit.training.stream import held_out, stream
+
+
+@dataclass(frozen=True)
+class Training(Report):
+    """What a sitting left: the model's folder, the progress over all sittings, and whether the recipe is finished."""
+
+    name: str
+    folder: Path
+    finished: bool
+    parameters: int
+    progress: Progress
+
+    def table(self) -> Table:
+        rows = [
+            [point["stage"], point["step"], si(point["tokens"]), point["loss"], point.get("exact_match")]
+            for point in self.progress.curve
+        ]
+        columns = ["stage", "step", "tokens so far", "loss (nats a learned token)", "held-out exact match"]
+        spent = f"{si(self.progress.tokens)} tokens in {self.progress.seconds / 60:.0f} minutes"
+        state = "finished" if self.finished else "not finished; the same command goes on"
+        return Table(f"Training of {self.name}, {si(self.parameters)} parameters", columns, rows, f"{spent}, {state}.")
+
+
+def train(
+    name: str,
+    out: str | Path = "bench/training",
+    minutes: float = 75,
+    device: str = "auto",
+    workers: int = 1,
+) -> Training:
+    """Trains the recipe `name` for at most `minutes`, from where the last sitting stopped, and saves the model.
+
+    `out`/`name` gets the checkpoint and, in bf16, `model/` that transformers and `labkit.models.load` read. `workers`
+    processes (at most 2) make batches ahead. The batches do not depend on it, nor on the device.
+
+    Raises `ValueError` for an unknown name, more than 2 workers, a checkpoint of another model or a loss that is lost.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"No recipe is called {name!r}; there are {', '.join(RECIPES)}.")
+    if not 0 <= workers <= 2:
+        raise ValueError(f"workers is 0, 1 or 2; got {workers}.")
+    tokenizer = AutoTokenizer.from_pretrained(shipped("tokenizer"))
+    return train_recipe(RECIPES[name], tokenizer, Path(out) / name, minutes, device, workers)
+
+
+def train_recipe(
+    recipe: Recipe,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    minutes: float = 75,
+    device: str = "auto",
+    workers: int = 0,
+) -> Training:
+    """The same for a recipe of your own, into `folder`."""
+    deadline = time.monotonic() + 60 * minutes
+    model = initial(recipe.config, recipe.seed).to(choose_device(device)).train()
+    steps = optimiser(model)
+    run = Run(model, steps, load_checkpoint(folder, model, steps) or Progress(), folder)
+    finished = _stages(run, recipe, tokenizer, deadline, workers)
+    saved = save_model(model, folder / "model", tokenizer)
+    return Training(recipe.name, saved, finished, sum(p.numel() for p in model.parameters()), run.progress)
+
+
+def _stages(run: Run, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, deadline: float, workers: int) -> bool:
+    for stage in recipe.stages[run.progress.stage :]:
+        batches = stream(stage, tokenizer, recipe.seed, run.progress.step, workers)
+        if not run_stage(run, stage, batches, held_out(stage, tokenizer), deadline):
+            return False
+        run.progress.stage, run.progress.step = run.progress.stage + 1, 0
+        run.save()
+    return True
+
+
+def save_model(model: Decoder, folder: Path, tokenizer: PreTrainedTokenizerFast) -> Path:
+    """A copy of the model in bf16, the form that ships; the one in training stays as it is."""
+    copy = Decoder(model.config)
+    copy.load_state_dict(model.state_dict())
+    return save(copy.to(torch.bfloat16), folder, tokenizer)
