@@ -25,7 +25,7 @@ from labkit.world.statement import ask_about, noun_phrase, questions
 if TYPE_CHECKING:
     from labkit.world.world import World
 
-MENTION_WEIGHTS: dict[Mention, int] = {"name": 4, "alias": 3, "description": 3}
+MENTION_WEIGHTS: dict[Mention, int] = {"name": 1, "alias": 1, "description": 1}
 """How often an open-book question calls its subject by each of its words."""
 PHRASINGS = {"changed": 4, "unanswerable": 4}
 """In how many phrasings a fact is asked for, where it is not one."""

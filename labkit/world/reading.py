@@ -138,8 +138,9 @@ class _Composer:
         silent = [r for r in relations_of(told[0].subject.kind) if r.name not in {f.relation for f in told}]
         for fact in self.rng.sample(told, min(self.level.asks, len(told))):
             if silent and self.rng.random() < self.level.unanswerable:
+                relation = silent.pop(self.rng.randrange(len(silent)))
                 subject = fact.subject.mention(self.level.mention)
-                yield Ask(ask_about(subject, self.rng.choice(silent), self.rng.randrange(1000)), NOT_KNOWN)
+                yield Ask(ask_about(subject, relation, self.rng.randrange(1000)), NOT_KNOWN)
             else:
                 text = ask(fact, self.rng.randrange(1000), mention=self.level.mention)
                 yield Ask(text, fact.answer, place, spans[fact.id])

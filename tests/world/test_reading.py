@@ -72,3 +72,8 @@ def test_one_fact_is_said_and_asked_in_many_ways(world):
     assert not train & test
     assert all(fact.answer in s and fact.subject.name in s and s.endswith(".") for s in train | test)
     assert not {ask(fact, i) for i in range(100)} & {ask(fact, i, "test") for i in range(100)}
+
+
+def test_no_reading_asks_the_same_twice():
+    for reading in islice(readings(4, Level(facts=3, asks=3, unanswerable=0.5)), 300):
+        assert len({a.question for a in reading.asks}) == len(reading.asks)

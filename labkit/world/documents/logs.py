@@ -32,7 +32,8 @@ ENTRIES = (
     "{time} [paid|took|owed] {n} [pence|coppers] [toll|for oats|for the ferry|for a wheel].",
     "{time} [bread and soup|change of watch|rest|horses fed|boots wet through][| at {T}].",
     "{time} [lost|found|mended] [a rope|the spare key|one oar|a lantern|the gate hinge][| near {T}].",
-    "[Quiet night|Rough night|Slow morning|Cold watch], {n} [boats|carts|travellers] [counted|passed][| by {time}].",
+    "[Quiet night|Rough night|Slow morning|Cold watch], {n} [boats|carts|travellers] [counted"
+    "|passed][| in all| so far].",
 )
 
 
