@@ -78,7 +78,7 @@ def test_llama_model_and_its_module_paths():
     with torch.no_grad(), trace() as t:
         model(torch.randint(0, VOCABULARY, (B, S)))
     assert t.flops == LAYERS * block(B * S, S, S, B) + 2 * B * S * HIDDEN * VOCABULARY
-    assert t.completeness.startswith("100 % of time and 100 % of bytes accounted for;")
+    assert t.completeness.startswith("100 % of time and 100 % of bytes accounted for")
     paths = {op.module for op in t.ops if op.flops}
     assert "LlamaForCausalLM.model.layers.1.self_attn.k_proj" in paths
     assert "LlamaForCausalLM.lm_head" in paths
