@@ -1,0 +1,50 @@
+"""From a trained model to a shipped one: its files in `data/models`, their cards, and the model card people read.
+
+Not a judge: it writes every figure as measured, and a bar that was not reached is there for all to see.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from labkit.data import root, write_card
+from labkit.evaluation.suite import Evaluation
+from labkit.measure.machines import machine
+from labkit.training.run import Training
+
+LARGEST = 50_000_000
+"""Bytes a file of the course may have."""
+SOURCE = "trained from nothing by labkit.training on labkit.world and the text of Python's standard library"
+
+
+def ship(training: Training, evaluation: Evaluation, summary: str) -> Path:
+    """Copies a trained model to `data/models` and writes its cards; returns the folder.
+
+    Raises `ValueError` naming a file that is too big, before anything is copied.
+    """
+    files = sorted(path for path in training.folder.iterdir() if path.is_file())
+    for path in files:
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"{path} has {path.stat().st_size:,} bytes; a file of the course has at most {LARGEST:,}.")
+    folder = root() / "models" / training.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.md").write_text(model_card(training, evaluation, summary), encoding="utf-8")
+    for path in files:
+        shutil.copyfile(path, folder / path.name)
+    for path in sorted(folder.iterdir()):
+        make = f"labkit train {training.name}"
+        write_card(f"models/{training.name}/{path.name}", summary=summary, source=SOURCE, make=make)
+    return folder
+
+
+def model_card(training: Training, evaluation: Evaluation, summary: str) -> str:
+    """The card as Markdown: what it is, how it came to be, every figure with its interval."""
+    parts = (
+        f"# {training.name}\n\n{summary}\n\nSource: {SOURCE}. Licence: CC BY 4.0. Make it again: "
+        f"`labkit train {training.name}`.",
+        f"## Quality\n\n```\n{evaluation}\n```",
+        f"## Training\n\n```\n{training}\n```",
+        f"## Machine\n\n```\n{machine()}\n```",
+    )
+    return "\n\n".join(parts) + "\n"
