@@ -24,6 +24,7 @@ from labkit.course.notebook import read_notebook, solution_of
 from labkit.course.progress import Progress, progress_of
 from labkit.course.records import Records
 from labkit.course.store import Store
+from labkit.course.unwritten import unwritten
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,7 +50,10 @@ class Lab:
         return f"Lab {self.number}: {self.title}"
 
     def check(self, function: F) -> F:
-        """Decorator: runs the exercise's cases at once, shows a card, and returns the function as it was."""
+        """Decorator: runs the exercise's cases at once, shows a card, and returns the function as it was.
+
+        One that is not written yet comes back as a stand-in, which says so when a later cell calls it.
+        """
         exercise = self._find(self._checks.exercises, "exercise", getattr(function, "__name__", repr(function)))
         if exercise is None:
             return function
@@ -59,7 +63,7 @@ class Lab:
             self._records.attempt(exercise.name, passed=result.status == "passed")
         helps = self._help(exercise) if result.status in ("failed", "not started") and is_live() else None
         self._show(messages.check_card(exercise, result), helps)
-        return function
+        return unwritten(function) if result.status == "not started" else function
 
     def predict(self, name: str, value: float) -> None:
         """Lock a number before measuring it. The first one counts; running the cell again keeps it."""

@@ -6,6 +6,7 @@ import ast
 import copy
 from typing import Any
 
+from labkit.course.editions.dependents import tag_dependents
 from labkit.course.notebook import Region, regions, replace_regions
 
 INSTRUCTOR_TAG = "instructor"
@@ -15,6 +16,7 @@ def learner_edition(notebook: dict[str, Any]) -> dict[str, Any]:
     """nbgrader's metadata stays as it is, so the result is also a release version of an nbgrader assignment."""
     made = copy.deepcopy(notebook)
     made["cells"] = [_learner_cell(cell) for cell in made["cells"] if not has_tag(cell, INSTRUCTOR_TAG)]
+    tag_dependents(made["cells"])
     made["metadata"].pop("widgets", None)  # saved widget states may hold what a solution printed
     return made
 
