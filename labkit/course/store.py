@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS ledger (
     lab TEXT NOT NULL, technique TEXT NOT NULL, bytes REAL, ms REAL, quality REAL, joules REAL, note TEXT NOT NULL,
     at REAL NOT NULL, PRIMARY KEY (lab, technique));
 """
+_TABLES = ("exercise", "prediction", "ledger")
 _DAMAGED = ("not a database", "malformed")
 
 T = TypeVar("T")
@@ -105,9 +106,9 @@ class Store:
 
     def _go_on_in_memory(self, reason: str) -> None:
         self._memory = sqlite3.connect(":memory:", check_same_thread=False)
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(_read_only(self.path)) as source:
-            source.backup(self._memory)
         self._memory.executescript(_SCHEMA)
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(_read_only(self.path)) as source:
+            _copy(source, self._memory)
         self._notices.append(
             f"Your progress cannot be written to {self.path} ({reason}); this session goes on in memory and is lost"
             " when the kernel stops."
@@ -126,17 +127,26 @@ def _opened(path: Path):
 
 def _has_tables(connection: sqlite3.Connection) -> bool:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return {"exercise", "prediction", "ledger"} <= tables
+    return set(_TABLES) <= tables
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
 
 
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Row by row, because `Connection.backup` waits without end for a file that stays locked."""
+    for table in _TABLES:
+        rows = source.execute(f"SELECT * FROM {table}").fetchall()
+        if rows:
+            target.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+    target.commit()
+
+
 def _is_damaged(path: Path) -> bool:
     try:
         with _opened(path) as connection:
-            for table in ("exercise", "prediction", "ledger"):
+            for table in _TABLES:
                 connection.execute(f"SELECT count(*), max(lab) FROM {table}").fetchall()
             return connection.execute("PRAGMA quick_check").fetchone() != ("ok",)
     except sqlite3.DatabaseError as error:
