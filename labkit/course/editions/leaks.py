@@ -22,7 +22,7 @@ _TELLS_NOTHING = re.compile(
     r"(return\w*|else:|try:|finally:|pass|break|continue|\.\.\.|[)\]}]+,?|import[\w.]+|from[\w.]+import[\w,*]+"
     r"|except\w*:|for\w+in\w+:|\w+=[-\w.]+)"
 )
-_SHORTEST = 10
+_SHORTEST = 7
 _TAG = re.compile(r"<[^>]*>")
 
 
