@@ -29,7 +29,7 @@ class Stage:
     length: int = 256
 
 
-_WARM_UP = {"copies": 1, "lookups": 3}
+_WARM_UP = {"cycles": 1, "copies": 1, "lookups": 2}
 _SINGLE = {"reading-0": 1, "reading-1": 2, "reading-2": 3, "lookups": 1}
 _SEVERAL = {"reading-2": 1, "reading-3": 2, "reading-4": 3, "reading-5": 3}
 _STYLED = {"reading-5": 1, "reading-6": 4, "two-hop": 1}
