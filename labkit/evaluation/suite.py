@@ -14,7 +14,7 @@ from labkit.evaluation.answering import answers
 from labkit.evaluation.divergence import divergence
 from labkit.evaluation.intervals import Estimate, difference, ratio_of_sums, share
 from labkit.evaluation.likelihood import document_losses, perplexity
-from labkit.evaluation.tasks import Task
+from labkit.evaluation.tasks import Task, counts
 from labkit.measure.progress import progress
 from labkit.measure.report import Report, Table
 from labkit.models.decoder import Decoder
@@ -69,7 +69,9 @@ def evaluate(
     batch_size: int = 32,
 ) -> Evaluation:
     """Ask every item of `tasks`, score `texts`, and compare with `reference` on them where one is given."""
-    scores = [score_task(model, tokenizer, task, batch_size) for task in progress(list(tasks), f"Evaluating {name}")]
+    scores: list[Score] = []
+    for task in progress(list(tasks), f"Evaluating {name}"):
+        scores += score_task(model, tokenizer, task, batch_size)
     text: dict[str, Estimate] = {}
     if texts:
         text["perplexity"] = perplexity(*document_losses(model, tokenizer, texts))
@@ -79,12 +81,15 @@ def evaluate(
     return Evaluation(name, tuple(scores), text)
 
 
-def score_task(model: Decoder, tokenizer: PreTrainedTokenizerBase, task: Task, batch_size: int = 32) -> Score:
-    """The share of a task's items whose answer counts."""
+def score_task(model: Decoder, tokenizer: PreTrainedTokenizerBase, task: Task, batch_size: int = 32) -> list[Score]:
+    """For each measure of a task, the share of its items whose answer counts."""
     given = answers(model, tokenizer, [item.message for item in task.items], task.limit, batch_size)
-    outcomes = tuple(task.counts(item, a.text) for item, a in zip(task.items, given, strict=True))
     confidence = ratio_of_sums([a.probability for a in given], [1] * len(given))
-    return Score(task.name, task.measure, share(sum(outcomes), len(outcomes)), outcomes, confidence)
+    scores = []
+    for measure in task.measures:
+        outcomes = tuple(counts(measure, item, a.text) for item, a in zip(task.items, given, strict=True))
+        scores.append(Score(task.name, measure, share(sum(outcomes), len(outcomes)), outcomes, confidence))
+    return scores
 
 
 def paired_change(before: Score, after: Score) -> Estimate:

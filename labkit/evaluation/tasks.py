@@ -37,36 +37,39 @@ class Item:
 
 @dataclass(frozen=True)
 class Task:
-    """Items asked in the same way. `measure` says what is counted in an answer, `limit` its longest in tokens."""
+    """Items asked in the same way. `measures` say what is counted in the answers, `limit` their longest in tokens.
+
+    A measure is "right", "abstains" or "says the old value".
+    """
 
     name: str
-    measure: str
+    measures: tuple[str, ...]
     items: tuple[Item, ...]
     limit: int = 24
 
-    def counts(self, item: Item, answer: str) -> bool:
-        """Whether this answer adds to the share."""
-        if self.measure == "abstains":
-            return abstains(answer)
-        if self.measure == "says the old value":
-            return exact_match(answer, [item.stale])
+
+def counts(measure: str, item: Item, answer: str) -> bool:
+    """Whether this answer adds to the share. Raises `ValueError` for an unknown measure."""
+    if measure == "right":
         return item.right(answer)
+    if measure == "abstains":
+        return abstains(answer)
+    if measure == "says the old value":
+        return item.stale is not None and exact_match(answer, [item.stale])
+    raise ValueError(f"measure={measure!r} is unknown; say 'right', 'abstains' or 'says the old value'.")
 
 
 def course_tasks(world: World, count: int = 500, split: Split = "test") -> Iterator[Task]:
     """Every task of the course model's card, with at most `count` items each, drawn by a fixed seed."""
     closed = _closed(world.questions("one-hop", split, "before", "closed"), count, "closed one-hop")
     changed = _closed(world.questions("changed", split, "after", "closed"), count, "closed changed")
-    answerable = _open(world, "one-hop", split, count)
-    yield Task("closed book, one-hop", "right", closed)
-    yield Task("closed book, changed since", "says the old value", changed)
-    yield Task("closed book, changed since", "right", changed)
-    yield Task("open book, one-hop", "right", answerable)
-    yield Task("open book, two-hop", "right", _open(world, "two-hop", split, count))
-    yield Task("open book, unanswerable", "abstains", _open(world, "unanswerable", split, count))
-    yield Task("open book, one-hop", "abstains", answerable)
-    yield Task("arithmetic", "right", _arithmetic(split, count))
-    yield Task("document to JSON", "right", _extraction(split, count), limit=128)
+    yield Task("closed book, one-hop", ("right",), closed)
+    yield Task("closed book, changed since", ("says the old value", "right"), changed)
+    yield Task("open book, one-hop", ("right", "abstains"), _open(world, "one-hop", split, count))
+    yield Task("open book, two-hop", ("right",), _open(world, "two-hop", split, count))
+    yield Task("open book, unanswerable", ("abstains",), _open(world, "unanswerable", split, count))
+    yield Task("arithmetic", ("right",), _arithmetic(split, count))
+    yield Task("document to JSON", ("right",), _extraction(split, count), limit=128)
 
 
 def _closed(questions: Sequence[Question], count: int, label: str) -> tuple[Item, ...]:

@@ -48,7 +48,7 @@ CURRICULUM = (
     Stage("recall", _WARM_UP, steps=6_000, gate="lookups", bar=0.9),
     Stage("one passage", _SINGLE, steps=12_000, gate="reading-2", bar=0.9),
     Stage("three passages", _SEVERAL, steps=12_000, gate="reading-5", bar=0.9, length=512, rows=8),
-    Stage("styled passages", _STYLED, steps=12_000, gate="reading-6", bar=0.9, length=1024, rows=8, peak=1e-3),
-    Stage("everything", _EVERYTHING, steps=40_000, length=1024, rows=8, peak=1e-3),
+    Stage("styled passages", _STYLED, steps=6_000, gate="reading-6", bar=0.9, length=1024, rows=8, peak=1e-3),
+    Stage("everything", _EVERYTHING, steps=8_000, length=1024, rows=8, peak=1e-3),
 )
 """From copying to every task of the course."""

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from labkit.evaluation import Task, answers, course_tasks, evaluate, paired_change, score_task
-from labkit.evaluation.tasks import Item
+from labkit.evaluation.tasks import Item, counts
 from labkit.world import World
 from labkit.world.relations import RELATIONS
 from labkit.world.statement import questions
@@ -30,14 +30,14 @@ def _items(pairs, tokenizer, right: int):
 
 
 def test_a_share_counts_the_answers_that_are_right(pairs, tokenizer):
-    score = score_task(pairs[0][0], tokenizer, Task("sums", "right", _items(pairs, tokenizer, 7), limit=6))
+    (score,) = score_task(pairs[0][0], tokenizer, Task("sums", ("right",), _items(pairs, tokenizer, 7), limit=6))
     assert score.estimate.value == 0.7
     assert score.outcomes == (True,) * 7 + (False,) * 3
 
 
 def test_one_table_holds_tasks_and_running_text(pairs, tokenizer):
     (ours, _), (other, _) = pairs
-    task = Task("sums", "right", _items(pairs, tokenizer, 4), limit=6)
+    task = Task("sums", ("right",), _items(pairs, tokenizer, 4), limit=6)
     report = evaluate("tiny", ours, tokenizer, [task], ["Salury was founded in 238.", "A b c d."], reference=other)
     cells = {(row["task"], row["measure"]): row["value"] for row in report.table().to_dicts()}
     assert cells["sums", "right"] == "40.0%"
@@ -50,15 +50,18 @@ def test_one_table_holds_tasks_and_running_text(pairs, tokenizer):
 
 def test_what_counts_depends_on_the_measure():
     item = Item("Who?", ("Fela",), stale="Pero")
-    assert Task("t", "right", (item,)).counts(item, "fela.")
-    assert Task("t", "says the old value", (item,)).counts(item, "Pero")
-    assert not Task("t", "says the old value", (item,)).counts(item, "Fela")
-    assert Task("t", "abstains", (item,)).counts(item, "not known")
+    assert counts("right", item, "fela.")
+    assert counts("says the old value", item, "Pero")
+    assert not counts("says the old value", item, "Fela")
+    assert not counts("says the old value", Item("Who?", ("Fela",)), "Fela")
+    assert counts("abstains", item, "not known")
+    with pytest.raises(ValueError, match="clever"):
+        counts("clever", item, "Fela")
 
 
 @pytest.mark.slow
 def test_every_bar_of_the_card_is_measured_on_at_least_500_held_out_items(tasks):
-    assert {(t.name, t.measure): len(t.items) >= 500 for t in tasks} == {
+    assert {(t.name, m): len(t.items) >= 500 for t in tasks for m in t.measures} == {
         ("closed book, one-hop", "right"): True,
         ("closed book, changed since", "says the old value"): True,
         ("closed book, changed since", "right"): True,
@@ -84,14 +87,14 @@ def test_every_item_fits_the_context_with_its_answer(tasks, tokenizer):
 
 @pytest.mark.slow
 def test_open_book_answers_stand_in_the_passages_and_unanswerable_ones_are_not_known(tasks):
-    by_name = {(t.name, t.measure): t for t in tasks}
-    for item in by_name["open book, one-hop", "right"].items:
+    by_name = {t.name: t for t in tasks}
+    for item in by_name["open book, one-hop"].items:
         assert any(a.removesuffix(" metres").lower() in item.message.lower() for a in item.accepted)
-    for item in by_name["open book, unanswerable", "abstains"].items:
+    for item in by_name["open book, unanswerable"].items:
         assert item.accepted[0] == "not known"
-    for item in by_name["closed book, changed since", "right"].items:
+    for item in by_name["closed book, changed since"].items:
         assert item.stale is not None
-        assert not Task("t", "right", (item,)).counts(item, item.stale)
+        assert not counts("right", item, item.stale)
 
 
 @pytest.mark.slow
