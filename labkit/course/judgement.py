@@ -54,6 +54,12 @@ def ask_all(exercise: Exercise, function: Callable[..., Any], cases: Sequence[Ca
         left = max(left - (time.monotonic() - started), 0.01)
         if outcomes[-1].kind in ("not started", "timeout", "exited", "interrupted"):
             break
+    if outcomes[-1].kind == "timeout" and len(outcomes) > 1:
+        told = (
+            f"Its {len(cases)} cases may take {exercise.seconds:g} s together; it was stopped in case {len(outcomes)},"
+            " smallest first: is there a loop without end, or does it take longer than it must?"
+        )
+        outcomes[-1] = dataclasses.replace(outcomes[-1], told=told)
     return outcomes
 
 

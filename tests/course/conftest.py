@@ -1,7 +1,6 @@
 """The sample lab, made visible as lab 99 for the tests that ask for it, on a state folder of its own."""
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
@@ -58,7 +57,36 @@ def sample(tmp_path, monkeypatch, sample_notebook):
 
 
 @pytest.fixture
-def sample_kernel_env(sample):
-    """The environment in which a kernel of its own knows lab 99 too."""
-    start = f"from labkit.course import labs; labs.__path__.append({str(SAMPLE)!r})"
-    return {**os.environ, "LABKIT_SAMPLE_START": start}
+def kernel(sample, tmp_path, monkeypatch):
+    """A kernel of its own that knows lab 99, spoken to as a notebook runner does: `kernel(source, **metadata)`.
+
+    It gives the outputs of one cell. `cellId` in the metadata makes it a cell that a person runs in JupyterLab.
+    """
+    from jupyter_client.manager import start_new_kernel
+
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "sample.py").write_text(f"from labkit.course import labs; labs.__path__.append({str(SAMPLE)!r})\n")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    manager, client = start_new_kernel(kernel_name="python3")
+
+    def run(source, **metadata):
+        content = {"code": source, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+        message = client.session.msg("execute_request", content, metadata=metadata)
+        client.shell_channel.send(message)
+        outputs = []
+        while True:
+            reply = client.get_iopub_msg(timeout=60)
+            if reply["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+                continue
+            if reply["msg_type"] in ("display_data", "execute_result", "stream", "error"):
+                outputs.append(reply["content"])
+            if reply["msg_type"] == "status" and reply["content"]["execution_state"] == "idle":
+                return outputs
+
+    try:
+        run("import labkit as lk; lab = lk.Lab(99)")
+        yield run
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

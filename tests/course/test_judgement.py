@@ -152,5 +152,16 @@ def test_an_exercise_is_complete(change):
         dataclasses.replace(exercise(SQUARES, SQUARE), **change)
 
 
+def test_a_loop_without_end_in_a_later_case_is_told_by_the_time_of_all():
+    def slow(x):
+        while x > 5:
+            pass
+        return x * x
+
+    told = result_of(exercise(SQUARES, SQUARE, seconds=0.3), slow, np.random.default_rng(0))
+    assert (told.status, told.failed, told.case["x"]) == ("failed", 1, 7)
+    assert "Its 5 cases may take 0.3 s together; it was stopped in case 4" in told.diagnosis
+
+
 def test_raised_reads_as_a_sentence():
     assert str(Raised("KeyError", "'a'", "d['a']")) == "It raised KeyError: 'a' at `d['a']`."
