@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from torch.utils.data import DataLoader, Dataset
 from transformers import PreTrainedTokenizerFast
@@ -27,7 +27,7 @@ HELD_OUT = "held-out"
 
 
 class Blocks(Dataset):
-    """Block `n` of a stage's batches as a list; `len` is not known, for there is always another."""
+    """Block `n` of a stage's batches as a list; there is always another."""
 
     def __init__(self, stage: Stage, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
         unknown = sorted(set(stage.mixture) - set(SOURCES))
@@ -64,7 +64,7 @@ def held_out(stage: Stage, tokenizer: PreTrainedTokenizerFast, count: int = 8) -
     return list(itertools.islice(batches(mixed, stage.rows, stage.length), count))
 
 
-def _mixed(mixture, writer: Writer, label: str) -> Iterator[Example]:
+def _mixed(mixture: Mapping[str, float], writer: Writer, label: str) -> Iterator[Example]:
     rng = random.Random(label)
     opened = {name: SOURCES[name](zlib.crc32(f"{label}/{name}".encode()), writer) for name in mixture}
     names, weights = list(mixture), list(mixture.values())
