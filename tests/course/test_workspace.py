@@ -32,7 +32,7 @@ def edit(path, text="# mine"):
 def change_course(folder, text="A new course."):
     path = folder / NAME
     notebook = nbformat.read(path, 4)
-    notebook.cells.append(nbformat.v4.new_markdown_cell(text, id="new"))
+    notebook.cells.append(nbformat.v4.new_markdown_cell(text, id=f"new-{len(notebook.cells)}"))
     nbformat.write(notebook, path)
 
 
