@@ -35,4 +35,4 @@ def extraction(text: str, fields: Iterable[str]) -> str:
 
 
 def _in_words(date: str) -> str:
-    return str(Date.from_iso(date)) if date[:1] == "0" else date
+    return str(Date.from_iso(date)) if "-" in date else date

@@ -50,7 +50,7 @@ def train_step(run: Run, batch: Batch, rate: float) -> float:
     with precision(run.model.device):
         loss = predict(run.model, batch.to(run.model.device)).loss
     if not torch.isfinite(loss):
-        raise ValueError(f"The loss is {loss.item()} at step {run.progress.step}; go on from a lower learning rate.")
+        raise ValueError(f"The loss is {loss.item()} at step {run.progress.step}: lower the `peak` of this stage.")
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), CLIP)
     run.optimiser.step()

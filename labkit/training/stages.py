@@ -1,7 +1,7 @@
 """A curriculum: stages of growing difficulty, each left when its skill stands and not when its time is up.
 
 Moving on before a skill stands makes the next one harder to learn, so a stage ends when held-out answers are right
-often enough. A ceiling on steps keeps a stage that never gets there from running for ever; the log says which it was.
+often enough. A ceiling on steps keeps a stage that never gets there from running for ever; the curve says which it was.
 """
 
 from __future__ import annotations
