@@ -37,6 +37,7 @@ class Lab:
         self._checks = load_checks(number)
         self._store = Store()
         self._records = Records(self._store, self.number)
+        self._seen: dict[str, float] = {}  # results shown before they were predicted
         self.ledger = Ledger(self._store, self.number, self._show)
 
     @property
@@ -73,6 +74,8 @@ class Lab:
         if prediction is None:
             return
         problem = _prediction_problem(prediction, value)
+        if name in self._seen and self._records.prediction(name) is None:
+            problem = f"You have seen the result already ({prediction.show(self._seen[name])}); it is not counted."
         if problem:
             self._show(messages.refused_card(name, prediction.question, problem))
             return
@@ -90,6 +93,8 @@ class Lab:
             return
         self._records.measure(name, float(measured))
         record = self._records.prediction(name)
+        if record is None:
+            self._seen[name] = float(measured)
         self._show(messages.revealed_card(prediction, record, float(measured), self._records.calibration()))
 
     def hint(self, name: str) -> None:

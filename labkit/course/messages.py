@@ -99,7 +99,7 @@ def _evidence(result: Result) -> list[tuple[str, str]]:
     facts = [(f"smallest failing input{label}", given or "no argument")]
     if result.yours.kind == "returned":
         facts.append(("yours", picture(result.yours.value)))
-    if result.verdict.expected is not None:
+    if result.verdict.expected is not None or result.yours.kind == "returned":
         facts.append(("expected", picture(result.verdict.expected)))
     return facts
 

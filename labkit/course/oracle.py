@@ -51,7 +51,9 @@ class OracleJudge:
         if isinstance(output, Raised):
             return Verdict(str(output), expected, self._suspects(case, output, wrong=True))
         found = compare(expected, output, self.precision)
-        problem = "It returned None: is there a `return`?" if output is None and expected is not None else found.problem
+        problem = (
+            "It returned None; is a `return` missing?" if output is None and expected is not None else found.problem
+        )
         return Verdict(problem, expected, self._suspects(case, output, wrong=bool(problem)), found.notes)
 
     def _suspects(self, case: Case, output: Any, wrong: bool) -> tuple[str, ...]:

@@ -50,6 +50,9 @@ class Calibration:
         return f"{text}; the later half is {trend} ({self.earlier:.2g} to {self.later:.2g})."
 
 
+FEWEST_FOR_A_TREND = 6
+
+
 class Records:
     """Reads and writes one lab's rows; the calibration is over all labs."""
 
@@ -90,7 +93,7 @@ class Records:
         errors = [abs(math.log(value / measured)) for value, measured in self.store.read(query)]
         if not errors:
             return Calibration(0)
-        half = len(errors) // 2
+        half = len(errors) // 2 if len(errors) >= FEWEST_FOR_A_TREND else 0
         halves = (
             [math.exp(statistics.median(part)) for part in (errors[:half], errors[half:])] if half else [None, None]
         )

@@ -56,7 +56,7 @@ def roofline(trace: Trace, ceilings: Ceilings | None = None, references: Sequenc
         handles = [
             main.scatter([], [], label=name, s=30, c=color, marker=marker) for name, (color, marker) in styles.items()
         ]
-        main.legend(handles=handles, loc="lower right", fontsize=7.5)
+        figure.legend(handles=handles, loc="outside lower right", ncols=3, fontsize=7.5)
         figure.suptitle(finding(shares), x=0.01, ha="left", fontsize=11)
     return Figure(figure, alt=_alt(found, shares, roofs))
 

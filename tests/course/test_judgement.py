@@ -81,7 +81,7 @@ def test_an_exception_is_recognised_by_its_type():
 
 
 def test_none_is_asked_for_its_return():
-    assert result(SQUARES, SQUARE, lambda x: None).problem == "It returned None: is there a `return`?"
+    assert result(SQUARES, SQUARE, lambda x: None).problem == "It returned None; is a `return` missing?"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a learner sees of a lab: predictions that lock, reveals, hints, solutions, ledger, progress.."""
+"""What a learner sees of a lab: predictions that lock, reveals, hints, solutions, ledger, progress."""
 
 import math
 
@@ -120,14 +120,28 @@ def test_calibration_is_the_median_factor_and_its_trend():
 
 
 def test_calibration_over_the_course(lab):
-    for number, (value, measured) in enumerate([(8, 1), (1, 4), (2, 1), (1, 1)]):
+    for number, (value, measured) in enumerate([(8, 1), (1, 16), (4, 1), (2, 1), (1, 4), (1, 1)]):
         lab._records.lock(str(number), value)
         lab._records.measure(str(number), measured)
     found = lab._records.calibration()
-    assert found.count == 4
-    assert found.median == pytest.approx(math.sqrt(8), rel=1e-9)  # of 1, 2, 4, 8
-    assert found.earlier == pytest.approx(math.sqrt(32), rel=1e-9)
-    assert found.later == pytest.approx(math.sqrt(2), rel=1e-9)
+    assert found.count == 6
+    assert found.median == pytest.approx(4, rel=1e-9)  # of 1, 2, 4, 4, 8, 16
+    assert found.earlier == pytest.approx(8, rel=1e-9)
+    assert found.later == pytest.approx(2, rel=1e-9)
+
+
+def test_two_predictions_are_no_trend(lab):
+    for name in ("0", "1"):
+        lab._records.lock(name, 2)
+        lab._records.measure(name, 1)
+    assert lab._records.calibration().later is None
+
+
+def test_a_number_already_seen_is_not_a_prediction(lab, said):
+    lab.reveal("copy bandwidth", 52)
+    lab.predict("copy bandwidth", 52)
+    assert "You have seen the result already (52 GB/s)" in said()
+    assert lab._records.prediction("copy bandwidth") is None
 
 
 def stub(m, n, k, b):

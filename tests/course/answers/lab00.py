@@ -127,6 +127,15 @@ def _knee_stepwise(rows, seconds, slack):
     return best
 
 
+def _knee_in_seconds(rows, seconds, slack):
+    best = rows[0]
+    for m, s in zip(rows, seconds, strict=True):
+        if s > seconds[0] + slack:
+            break
+        best = m
+    return best
+
+
 def _knee_beyond(rows, seconds, slack):
     for m, s in zip(rows, seconds, strict=True):
         if s > seconds[0] * (1 + slack):
@@ -176,6 +185,8 @@ MUTANTS = {
         "elements, not bytes": lambda n, e, s: n * 3 / s,
         "counted operations": lambda n, e, s: 2 * n / s,
         "seconds per byte": lambda n, e, s: s / (n * e * 3),
+        "gigabytes per second": lambda n, e, s: 3 * n * e / 1e9 / s,
+        "counted four trips": lambda n, e, s: 4 * n * e / s,
     },
     "attainable": {
         "took the larger": lambda i, p, b: max(i * b, p),
@@ -190,20 +201,24 @@ MUTANTS = {
         "added the two times": lambda f, n, s, p, b: f / p / s + n / b / s,
         "the faster of the two": lambda f, n, s, p, b: min(f / p, n / b) / s,
         "upside down": lambda f, n, s, p, b: s / max(f / p, n / b),
+        "cut the share off": lambda f, n, s, p, b: min(1.0, max(f / p, n / b) / s),
+        "returned a percentage": lambda f, n, s, p, b: 100 * max(f / p, n / b) / s,
+        "returned the least time": lambda f, n, s, p, b: max(f / p, n / b),
     },
     "ridge_rows": {
         "the weights' bytes alone": lambda k, n, e, r: max(1, math.ceil(r * e / 2)),
         "whether it has a solution": _rows_clamped,
         "a negative number of rows": _rows_unguarded,
-        "rounded down": _rows_rounded_down,
+        "rounded down or": _rows_rounded_down,
         "elements, not bytes": _rows_in_elements,
         "there are two": lambda k, n, e, r: _rows_exactly(k, n, 2 * e, r),
     },
     "decode_ceiling": {
         "the steps per second": lambda w, c, n, b: b / (w + n * c),
-        "again for every sequence": lambda w, c, n, b: n * b / (n * (w + c)),
+        "again for every conversation": lambda w, c, n, b: n * b / (n * (w + c)),
         "share one cache": lambda w, c, n, b: n * b / (w + c),
         "left the caches out": lambda w, c, n, b: n * b / w,
+        "the seconds of a step": lambda w, c, n, b: (w + n * c) / b,
     },
     "knee": {
         "a later lucky one": _knee_last,
@@ -211,5 +226,8 @@ MUTANTS = {
         "the first row count that is too slow": _knee_beyond,
         "the time per row": _knee_per_row,
         "is still fine": _knee_strict,
+        "the position in the list": lambda rows, seconds, slack: rows.index(_knee_by_loop(rows, seconds, slack)),
+        "a share of the first time": _knee_in_seconds,
+        "it is an argument": lambda rows, seconds, slack: _knee_by_loop(rows, seconds, 0.5),
     },
 }

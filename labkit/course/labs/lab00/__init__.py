@@ -16,7 +16,7 @@ PREDICTIONS = (
     Prediction("memory bandwidth", "How fast does one core get data through memory?", "GB/s"),
     Prediction("ridge", "How many operations per byte until arithmetic is the limit, in float32?", "FLOP/byte"),
     Prediction("price of a generated token", "How many times dearer is a token generated than a token read?", "x"),
-    Prediction("knee", "How many rows can share one pass before it takes half as long again?", "rows"),
+    Prediction("rows in four times the time", "How many rows go through in the time of four single ones?", "rows"),
 )
 
 EXERCISES = (MATMUL_COST, TRIAD_BANDWIDTH, ATTAINABLE, SHARE_OF_ROOF, RIDGE_ROWS, DECODE_CEILING, KNEE)

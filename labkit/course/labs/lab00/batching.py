@@ -35,25 +35,29 @@ DECODE_CEILING = Exercise(
         (
             Misconception(
                 lambda weight_bytes, cache_bytes, batch, bandwidth: bandwidth / (weight_bytes + batch * cache_bytes),
-                "you gave the steps per second; each step makes one token for every sequence of the batch",
+                "you gave the steps per second; each step makes one token for every conversation of the batch",
             ),
             Misconception(
                 lambda weight_bytes, cache_bytes, batch, bandwidth: bandwidth / (weight_bytes + cache_bytes),
-                "you read the weights again for every sequence; one reading serves the whole batch",
+                "you read the weights again for every conversation; one reading serves the whole batch",
             ),
             Misconception(
                 lambda weight_bytes, cache_bytes, batch, bandwidth: batch * bandwidth / (weight_bytes + cache_bytes),
-                "you let the sequences share one cache; each has its own and reads it in every step",
+                "you let the conversations share one cache; each has its own and reads it in every step",
             ),
             Misconception(
                 lambda weight_bytes, cache_bytes, batch, bandwidth: batch * bandwidth / weight_bytes,
                 "you left the caches out; at long contexts they outweigh the model",
             ),
+            Misconception(
+                lambda weight_bytes, cache_bytes, batch, bandwidth: (weight_bytes + batch * cache_bytes) / bandwidth,
+                "you returned the seconds of a step; tokens per second are asked for",
+            ),
         ),
     ),
     hints=(
         "How many bytes does one step read in all, and how many tokens does it make?",
-        "Bytes of a step: the weights once, plus one cache for each sequence. Steps per second: bandwidth over those bytes.",
+        "Bytes of a step: the weights once, plus one cache for each conversation. Steps per second: bandwidth over those bytes.",
         "seconds = (weight_bytes + batch * cache_bytes) / bandwidth; return batch / seconds",
     ),
 )
@@ -67,6 +71,8 @@ def _knee_cases(rng: np.random.Generator) -> list[Case]:
         Case("exactly on the line", rows=[1, 2, 4], seconds=[2.0, 3.0, 4.0], slack=0.5),
         Case("a dip behind the knee", rows=[1, 2, 4, 8], seconds=[1.0, 1.7, 1.3, 4.0], slack=0.5),
         Case("a slow creep", rows=[1, 2, 4, 8, 16], seconds=[1.0, 1.25, 1.45, 1.75, 2.1], slack=0.5),
+        Case("faster in company", rows=[1, 2, 4], seconds=[1.0, 0.6, 1.3], slack=0.5),
+        Case("twice the time is fine", rows=[1, 2, 4], seconds=[1.0, 1.8, 2.5], slack=1.0),
         Case("one row count", rows=[4], seconds=[1.0], slack=0.1),
         Case("not from one row", rows=[3, 5, 9], seconds=[2.0, 2.1, 9.0], slack=0.25),
     ]
@@ -91,6 +97,10 @@ def _last_fine(rows: list[int], seconds: list[float], slack: float) -> int:
 
 def _strict_knee(rows: list[int], seconds: list[float], slack: float) -> int:
     return max([m for i, m in enumerate(rows) if max(seconds[: i + 1]) < (1 + slack) * seconds[0]])
+
+
+def _seconds_knee(rows: list[int], seconds: list[float], slack: float) -> int:
+    return max(m for i, m in enumerate(rows) if max(seconds[: i + 1]) <= slack + seconds[0])
 
 
 def _stepwise_knee(rows: list[int], seconds: list[float], slack: float) -> int:
@@ -134,6 +144,18 @@ KNEE = Exercise(
             Misconception(
                 _per_row_knee,
                 "you compared the time per row; the question is how long the whole pass takes",
+            ),
+            Misconception(
+                lambda rows, seconds, slack: rows.index(_knee(rows, seconds, slack)),
+                "you returned the position in the list; the row count that stands there is asked for",
+            ),
+            Misconception(
+                _seconds_knee,
+                "you added `slack` to the time; it is a share of the first time, not a number of seconds",
+            ),
+            Misconception(
+                lambda rows, seconds, slack: _knee(rows, seconds, 0.5),
+                "you wrote the slack of the example into the function; it is an argument",
             ),
             Misconception(
                 _strict_knee,

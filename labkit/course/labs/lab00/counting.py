@@ -92,6 +92,14 @@ TRIAD_BANDWIDTH = Exercise(
                 "you counted one array; three take part",
             ),
             Misconception(
+                lambda elements, bytes_per_element, seconds: 3 * elements * bytes_per_element / seconds / 1e9,
+                "you returned gigabytes per second; bytes per second are asked for",
+            ),
+            Misconception(
+                lambda elements, bytes_per_element, seconds: 4 * elements * bytes_per_element / seconds,
+                "you counted four trips; the processor may well fetch `a` before it overwrites it, but STREAM counts each array once",
+            ),
+            Misconception(
                 lambda elements, bytes_per_element, seconds: 3 * elements / seconds,
                 "you counted elements, not bytes",
             ),

@@ -19,6 +19,10 @@ def _ridge_cases(rng: np.random.Generator) -> list[Case]:
         (8, 8, 4, 8.0),
         (1, 1, 4, 0.125),
         (64, 64, 2, 0.01),
+        (8, 8, 1, 4.0),
+        (8, 8, 1, 8.0),
+        (64, 64, 1, 63.0),
+        (2048, 2048, 4, 511.0),
         (4096, 11008, 2, 295.0),
         (64, 8192, 2, 64.0),
     ]
@@ -81,7 +85,7 @@ RIDGE_ROWS = Exercise(
                     if 2 * k * n <= ridge * bytes_per_element * (k + n)
                     else max(1, math.floor(_exact_rows(k, n, bytes_per_element, ridge)))
                 ),
-                "you rounded down; with one row fewer the ridge is not reached yet, so round up",
+                "you rounded down or to the nearest; with one row fewer the ridge is not reached yet, so round up",
             ),
             Misconception(
                 lambda k, n, bytes_per_element, ridge: _ridge_rows(k, n, 1, ridge),

@@ -9,7 +9,7 @@ from labkit.course.oracle import Misconception, oracle_judge
 
 
 def _roof_cases(rng: np.random.Generator) -> list[Case]:
-    fixed = [(2.0, 100.0, 10.0), (50.0, 100.0, 10.0), (10.0, 100.0, 10.0), (0.0, 5.0, 3.0)]
+    fixed = [(2.0, 100.0, 10.0), (50.0, 100.0, 10.0), (10.0, 100.0, 10.0), (0.0, 5.0, 3.0), (0.25, 1.0, 1.0)]
     drawn = [tuple(float(10 ** rng.uniform(low, high)) for low, high in ((-2, 3), (9, 15), (9, 13))) for _ in range(12)]
     return [Case(intensity=i, peak=p, bandwidth=b) for i, p, b in [*fixed, *drawn]]
 
@@ -60,6 +60,7 @@ def _share_cases(rng: np.random.Generator) -> list[Case]:
         (1e9, 1e3, 0.02, 1e11, 1e10),
         (0.0, 1e9, 0.4, 1e11, 1e10),
         (8e9, 0.0, 0.1, 1e11, 1e10),
+        (1e9, 1e9, 0.08, 1e11, 1e10),  # above the roof: the data came from a cache
     ]
     cases = [dict(zip(("flops", "num_bytes", "seconds", "peak", "bandwidth"), f, strict=True)) for f in fixed]
     for _ in range(10):
@@ -94,6 +95,22 @@ SHARE_OF_ROOF = Exercise(
             Misconception(
                 lambda flops, num_bytes, seconds, peak, bandwidth: (flops / peak + num_bytes / bandwidth) / seconds,
                 "you added the two times; they overlap, so the slower one is the least time",
+            ),
+            Misconception(
+                lambda flops, num_bytes, seconds, peak, bandwidth: min(
+                    1.0, max(flops / peak, num_bytes / bandwidth) / seconds
+                ),
+                "you cut the share off at 1.0; more than 1 is a finding: the data did not come from where you thought",
+            ),
+            Misconception(
+                lambda flops, num_bytes, seconds, peak, bandwidth: (
+                    100 * max(flops / peak, num_bytes / bandwidth) / seconds
+                ),
+                "you returned a percentage; 1.0 is perfect, not 100",
+            ),
+            Misconception(
+                lambda flops, num_bytes, seconds, peak, bandwidth: max(flops / peak, num_bytes / bandwidth),
+                "you returned the least time itself; divide it by the time it took",
             ),
             Misconception(
                 lambda flops, num_bytes, seconds, peak, bandwidth: min(flops / peak, num_bytes / bandwidth) / seconds,
