@@ -17,6 +17,9 @@ from torch import Tensor
 from labkit.kernels.attention import attention
 from labkit.training.examples import Example
 
+HOPELESS = 1000
+"""Examples in a row that may be too long before a stage is known to be one that cannot be packed."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -46,10 +49,17 @@ def pack(examples: Iterable[Example], rows: int, length: int, pad: int = 0) -> B
 
 
 def batches(examples: Iterable[Example], rows: int, length: int, pad: int = 0) -> Iterator[Batch]:
-    """Full batches, one after the other; an example longer than a row is left out, the last batch is not given."""
+    """Full batches, one after the other; an example longer than a row is left out, the last batch is not given.
+
+    Raises `ValueError` after `HOPELESS` examples in a row that are too long: a source without end would never fill one.
+    """
     filled: list[list[Example]] = [[] for _ in range(rows)]
+    too_long = 0
     for example in examples:
-        if len(example.tokens) > length:
+        too_long = too_long + 1 if len(example.tokens) > length else 0
+        if too_long >= HOPELESS:
+            raise ValueError(f"{HOPELESS} examples in a row are longer than a row of {length} tokens.")
+        if too_long:
             continue
         row = _first_with_room(filled, example, length)
         if row is None:

@@ -1,4 +1,4 @@
-"""Warm-up on meaningless tokens: going on with a pattern, copying, and looking a value up by its key.
+"""Warm-up on meaningless tokens: going on with a pattern, and looking a value up by its key.
 
 Reading answers from a document needs heads that find a token seen before and carry on from there (induction heads,
 Olsson et al., 2022, arXiv 2209.11895). Random tokens make them the only way to lower the loss, so they appear early.
@@ -15,19 +15,11 @@ from labkit.training.tokenizer import ASSISTANT, END, SPECIAL, USER
 
 
 def cycles(seed: int, writer: Writer) -> Iterator[Example]:
-    """A run of two to twelve random tokens again and again: the easiest copying, for it can be had many times over."""
+    """A run of two to twelve random tokens again and again: the easiest copying, with many places to copy from."""
     rng = random.Random(f"labkit.training.recall/cycles/{seed}")
     while True:
         run = _draw(rng, writer, rng.randint(2, 12))
         yield example_of([(run, False), (run[:1], False), ((run * (64 // len(run)))[1:], True)])
-
-
-def copies(seed: int, writer: Writer) -> Iterator[Example]:
-    """A run of random tokens, once more from the start: all of the second run but its first token is learned."""
-    rng = random.Random(f"labkit.training.recall/copies/{seed}")
-    while True:
-        run = _draw(rng, writer, rng.randint(4, 32))
-        yield example_of([(run, False), (run[:1], False), (run[1:], True)])
 
 
 def lookups(seed: int, writer: Writer) -> Iterator[Example]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from labkit.data import standard_library
 from labkit.evaluation import prompts
 from labkit.training.examples import Example, Writer
-from labkit.training.recall import copies, cycles, lookups
+from labkit.training.recall import cycles, lookups
 from labkit.training.two_hop import two_hops
 from labkit.world import World, ask, extractions, problems, readings, state
 from labkit.world.fact import Fact
@@ -106,7 +106,6 @@ def training_facts() -> list[Fact]:
 
 SOURCES: dict[str, Source] = {
     "cycles": cycles,
-    "copies": copies,
     "lookups": lookups,
     **{f"reading-{n}": reading(level) for n, level in enumerate(CURRICULUM)},
     "two-hop": two_hop,

@@ -2,6 +2,10 @@
 
 Moving on before a skill stands makes the next one harder to learn, so a stage ends when held-out answers are right
 often enough. A ceiling on steps keeps a stage that never gets there from running for ever; the curve says which it was.
+
+The first stage alone has no gate. Tried on 1.3 M parameters with 4 rows of 256 tokens: after about 1,300 steps of the
+first mixture a question about one sentence was answered right almost never; then 1,900 steps of the second took it to
+29 % (one run). Whether the first stage is needed at all has not been tried.
 """
 
 from __future__ import annotations
@@ -29,8 +33,9 @@ class Stage:
     length: int = 256
 
 
-_WARM_UP = {"cycles": 1, "copies": 1, "lookups": 2}
-_SINGLE = {"reading-0": 1, "reading-1": 2, "reading-2": 3, "lookups": 1}
+_RECALL = {"cycles": 1, "lookups": 1, "reading-0": 2, "reading-1": 2}
+_ONE_FACT = {"reading-0": 1, "reading-1": 2, "reading-2": 1}
+_ONE_PASSAGE = {"reading-1": 1, "reading-2": 3}
 _SEVERAL = {"reading-2": 1, "reading-3": 2, "reading-4": 3, "reading-5": 3}
 _STYLED = {"reading-5": 1, "reading-6": 4, "two-hop": 1}
 _EVERYTHING = {
@@ -45,10 +50,11 @@ _EVERYTHING = {
 }
 
 CURRICULUM = (
-    Stage("recall", _WARM_UP, steps=6_000, gate="lookups", bar=0.9),
-    Stage("one passage", _SINGLE, steps=12_000, gate="reading-2", bar=0.9),
-    Stage("three passages", _SEVERAL, steps=12_000, gate="reading-5", bar=0.9, length=512, rows=8),
-    Stage("styled passages", _STYLED, steps=6_000, gate="reading-6", bar=0.9, length=1024, rows=8, peak=1e-3),
+    Stage("recall", _RECALL, steps=1_500),
+    Stage("one fact", _ONE_FACT, steps=12_000, gate="reading-1"),
+    Stage("one passage", _ONE_PASSAGE, steps=12_000, gate="reading-2"),
+    Stage("three passages", _SEVERAL, steps=12_000, gate="reading-5", length=512, rows=8),
+    Stage("styled passages", _STYLED, steps=6_000, gate="reading-6", length=1024, rows=8, peak=1e-3),
     Stage("everything", _EVERYTHING, steps=8_000, length=1024, rows=8, peak=1e-3),
 )
 """From copying to every task of the course."""

@@ -11,7 +11,7 @@ from labkit.training.examples import Example, Writer
 from labkit.training.objective import predict
 from labkit.training.optimiser import initial
 from labkit.training.packing import PackedAttention, batches, pack
-from labkit.training.recall import copies, lookups
+from labkit.training.recall import cycles, lookups
 
 EXAMPLES = [
     Example((5, 6, 7, 8), (False, True, True, False)),
@@ -77,15 +77,20 @@ def test_batches_lose_nothing_but_the_too_long_and_the_last(sizes):
     assert sum(size for _, size in fitting) - sum(size for _, size in seen) <= 20
 
 
+def test_a_source_that_never_fits_is_refused_and_does_not_run_for_ever():
+    with pytest.raises(ValueError, match="longer than a row of 3"):
+        next(batches(itertools.repeat(EXAMPLES[0]), rows=1, length=3))
+
+
 def test_an_example_without_room_is_refused():
     with pytest.raises(ValueError, match="no room"):
         pack(EXAMPLES, rows=1, length=9)
 
 
-def test_a_copy_repeats_its_run_and_a_lookup_gives_the_value_of_its_key(tokenizer):
+def test_a_cycle_repeats_its_run_and_a_lookup_gives_the_value_of_its_key(tokenizer):
     writer = Writer(tokenizer)
-    copy = next(copies(0, writer)).tokens
-    assert copy[: len(copy) // 2] == copy[len(copy) // 2 :]
+    pattern = next(cycles(0, writer)).tokens
+    assert any(pattern[n:] == pattern[:-n] for n in range(2, 13))
     stop, asked, told, end = (writer.encode(t)[0] for t in (".", "<|user|>", "<|assistant|>", "<|end|>"))
     for example in itertools.islice(lookups(3, writer), 50):
         listed, *queries = _split(list(example.tokens), asked)

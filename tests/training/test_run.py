@@ -17,7 +17,9 @@ STAGE = Stage("recall", {"lookups": 1}, steps=6, gate=None, rows=2, length=64, w
 
 @pytest.fixture
 def recipe(tiny):
-    return Recipe("tiny", tiny, (STAGE, dataclasses.replace(STAGE, name="copying", mixture={"copies": 1}, steps=3)))
+    return Recipe(
+        "tiny", tiny, (STAGE, dataclasses.replace(STAGE, name="copying", mixture={"cycles": 1}, steps=3, length=128))
+    )
 
 
 def _parameters(model):
