@@ -54,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     reset.add_argument("lab", metavar="NN")
 
     command("models", _models, "list the models that load without a network")
+    train = command("train", _train, "train one of the course's models by its recipe; goes on where it stopped")
+    train.add_argument("name", help="course-dense or course-draft")
+    train.add_argument("--out", type=Path, default=Path("bench/training"), help="folder for checkpoints and weights")
+    train.add_argument("--minutes", type=float, default=75, help="stop after so long, keeping a checkpoint")
     bench = command("bench", _bench, "run the timed comparisons and write them as JSON")
     bench.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
     return parser
@@ -114,6 +118,16 @@ def _models(options: argparse.Namespace) -> int:
     from labkit.models import list_models
 
     print(list_models())
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    import logging
+
+    from labkit.training import train
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    print(train(options.name, out=options.out, minutes=options.minutes))
     return 0
 
 

@@ -31,8 +31,8 @@ def labels(figure: Figure) -> str:
     found = [figure.figure.get_suptitle()]
     for axes in figure.figure.axes:
         found += [t.get_text() for t in axes.texts] + [axes.get_xlabel(), axes.get_ylabel()]
-        if axes.get_legend():
-            found += [t.get_text() for t in axes.get_legend().get_texts()]
+    for legend in figure.figure.legends:
+        found += [t.get_text() for t in legend.get_texts()]
     return "\n".join(found)
 
 
