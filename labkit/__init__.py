@@ -6,8 +6,9 @@ The rooms and which may import which: see the README and the floors contract in 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
+
+from labkit.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -25,18 +26,11 @@ _ROOM_OF = {
 }
 
 __all__ = ["__version__", *sorted(_ROOM_OF)]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
-        raise AttributeError(f"labkit has no {name!r}; it offers {', '.join(sorted(_ROOM_OF))}")
-    return getattr(import_module(_ROOM_OF[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOM_OF])
+__getattr__, __dir__ = lazy_names(__name__, _ROOM_OF)
 
 
 def load_ipython_extension(ipython: Any) -> None:
     """`%load_ext labkit` adds the `%%trace` cell magic."""
-    import_module("labkit.measure.magic").load_ipython_extension(ipython)
+    from labkit.measure import magic
+
+    magic.load_ipython_extension(ipython)

@@ -13,8 +13,7 @@ values, `head` features a head, `half_head` half of them, `inner` features insid
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from labkit.lazy import lazy_names
 
 _MODULE_OF = {
     "Decoder": "labkit.models.decoder",
@@ -31,13 +30,4 @@ _MODULE_OF = {
 }
 
 __all__ = sorted(_MODULE_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"labkit.models has no {name!r}; it offers {', '.join(__all__)}")
-    return getattr(import_module(_MODULE_OF[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)

@@ -14,8 +14,7 @@ neighbouring learned tokens, `heads`, `kv_heads` and `head` as in `labkit.models
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from labkit.lazy import lazy_names
 
 _MODULE_OF = {
     "RECIPES": "labkit.training.recipes",
@@ -27,13 +26,4 @@ _MODULE_OF = {
 }
 
 __all__ = sorted(_MODULE_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"labkit.training has no {name!r}; it offers {', '.join(__all__)}")
-    return getattr(import_module(_MODULE_OF[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)
