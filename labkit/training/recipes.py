@@ -1,26 +1,27 @@
 """The shipped models: sizes and curriculum of each.
 
 All share the tokenizer and the context of 1,024; every dimension is a multiple of 64. Qwen3's architecture because its
-normalised queries and keys stay calm at the high learning rates that small models want; with biases, because they
-let copying appear sooner (see `labkit.training.optimiser.initial`).
+normalised queries and keys stay calm at the high learning rates that small models want; with biases, because heads that
+look one place back need them (see `labkit.training.induction`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labkit.models.config import DecoderConfig
-from labkit.training.stages import CURRICULUM, Stage
+from labkit.models.config import DecoderConfig, RopeConfig
+from labkit.training.stages import EVERYTHING, READING, Stage
 from labkit.training.tokenizer import CONTEXT, END, PAD, SPECIAL, VOCAB_SIZE
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A model to train: its shape, its stages and the seed of weights and batches."""
+    """A model to train: its shape, its stages, the recipe it grows from if any, the seed of weights and batches."""
 
     name: str
     config: DecoderConfig
-    stages: tuple[Stage, ...] = CURRICULUM
+    stages: tuple[Stage, ...]
+    grown_from: str | None = None
     seed: int = 0
 
 
@@ -37,6 +38,7 @@ def qwen3(hidden: int, layers: int, heads: int, kv_heads: int) -> DecoderConfig:
         head_dim=64,
         norm_eps=1e-6,
         max_position_embeddings=CONTEXT,
+        rope=RopeConfig(theta=1e6),
         tie_word_embeddings=True,
         attention_bias=True,
         qk_norm="head",
@@ -48,8 +50,9 @@ def qwen3(hidden: int, layers: int, heads: int, kv_heads: int) -> DecoderConfig:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("course-dense", qwen3(hidden=256, layers=8, heads=4, kv_heads=2)),
-        Recipe("course-draft", qwen3(hidden=128, layers=3, heads=2, kv_heads=1)),
+        Recipe("course-seed", qwen3(hidden=128, layers=6, heads=2, kv_heads=1), READING),
+        Recipe("course-draft", qwen3(hidden=128, layers=6, heads=2, kv_heads=1), EVERYTHING, "course-seed"),
+        Recipe("course-dense", qwen3(hidden=256, layers=6, heads=4, kv_heads=2), EVERYTHING, "course-seed"),
     )
 }
 """Every recipe by the name that `train` takes."""

@@ -15,6 +15,7 @@ from labkit.models.decoder import Decoder
 from labkit.models.placement import choose_device
 from labkit.models.saving import save
 from labkit.training.checkpoint import Progress, load_checkpoint
+from labkit.training.growth import grow
 from labkit.training.loop import Run, run_stage
 from labkit.training.optimiser import initial, optimiser
 from labkit.training.recipes import RECIPES, Recipe
@@ -74,12 +75,24 @@ def train_recipe(
 ) -> Training:
     """The same for a recipe of your own, into `folder`."""
     deadline = time.monotonic() + 60 * minutes
-    model = initial(recipe.config, recipe.seed).to(choose_device(device)).train()
+    model = _beginning(recipe, folder).to(choose_device(device)).train()
     steps = optimiser(model)
     run = Run(model, steps, load_checkpoint(folder, model, steps) or Progress(), folder)
     finished = _stages(run, recipe, tokenizer, deadline, workers)
     saved = save_model(model, folder / "model", tokenizer)
     return Training(recipe.name, saved, finished, sum(p.numel() for p in model.parameters()), run.progress)
+
+
+def _beginning(recipe: Recipe, folder: Path) -> Decoder:
+    """The model before its first step: drawn at random, or grown from the one whose folder stands beside."""
+    if recipe.grown_from is None:
+        return initial(recipe.config, recipe.seed)
+    before = RECIPES[recipe.grown_from]
+    small = initial(before.config, before.seed)
+    done = load_checkpoint(folder.parent / before.name, small, optimiser(small))
+    if done is None or done.stage < len(before.stages):
+        raise ValueError(f"{recipe.name} grows from {before.name}: first finish `labkit train {before.name}`.")
+    return grow(small, recipe.config, recipe.seed)
 
 
 def _stages(run: Run, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, deadline: float, workers: int) -> bool:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from labkit.data import standard_library
 from labkit.evaluation import prompts
 from labkit.training.examples import Example, Writer
-from labkit.training.recall import cycles, lookups
 from labkit.training.two_hop import two_hops
 from labkit.world import World, ask, extractions, problems, readings, state
+from labkit.world.archive_reading import archive_readings
 from labkit.world.fact import Fact
-from labkit.world.reading import CURRICULUM, Level
+from labkit.world.reading import CURRICULUM, Level, Reading
 
 Source = Callable[[int, Writer], Iterator[Example]]
 QUESTIONS_A_FACT = 4
@@ -29,12 +29,24 @@ def reading(level: Level) -> Source:
     """Open-book questions about strangers, as hard as the level says; see `labkit.world.readings`."""
 
     def examples(seed: int, writer: Writer) -> Iterator[Example]:
-        for one in readings(seed, level):
-            first, *others = one.asks
-            asked = [prompts.open_book(one.passages, first.question), *(a.question for a in others)]
-            yield writer.conversation(zip(asked, (a.answer for a in one.asks), strict=True))
+        return (_open_book(one, writer) for one in readings(seed, level))
 
     return examples
+
+
+def archive(documents: int) -> Source:
+    """The same over whole documents of all kinds; see `labkit.world.archive_reading`."""
+
+    def examples(seed: int, writer: Writer) -> Iterator[Example]:
+        return (_open_book(one, writer) for one in archive_readings(seed, documents))
+
+    return examples
+
+
+def _open_book(one: Reading, writer: Writer) -> Example:
+    first, *others = one.asks
+    asked = [prompts.open_book(one.passages, first.question), *(a.question for a in others)]
+    return writer.conversation(zip(asked, (a.answer for a in one.asks), strict=True))
 
 
 def two_hop(seed: int, writer: Writer) -> Iterator[Example]:
@@ -105,9 +117,8 @@ def training_facts() -> list[Fact]:
 
 
 SOURCES: dict[str, Source] = {
-    "cycles": cycles,
-    "lookups": lookups,
     **{f"reading-{n}": reading(level) for n, level in enumerate(CURRICULUM)},
+    **{f"archive-{n}": archive(n) for n in (1, 2, 3)},
     "two-hop": two_hop,
     "extraction": extraction,
     "arithmetic": arithmetic,

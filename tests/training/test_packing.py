@@ -11,7 +11,6 @@ from labkit.training.examples import Example, Writer
 from labkit.training.objective import predict
 from labkit.training.optimiser import initial
 from labkit.training.packing import PackedAttention, batches, pack
-from labkit.training.recall import cycles, lookups
 
 EXAMPLES = [
     Example((5, 6, 7, 8), (False, True, True, False)),
@@ -85,20 +84,6 @@ def test_a_source_that_never_fits_is_refused_and_does_not_run_for_ever():
 def test_an_example_without_room_is_refused():
     with pytest.raises(ValueError, match="no room"):
         pack(EXAMPLES, rows=1, length=9)
-
-
-def test_a_cycle_repeats_its_run_and_a_lookup_gives_the_value_of_its_key(tokenizer):
-    writer = Writer(tokenizer)
-    pattern = next(cycles(0, writer)).tokens
-    assert any(pattern[n:] == pattern[:-n] for n in range(2, 13))
-    stop, asked, told, end = (writer.encode(t)[0] for t in (".", "<|user|>", "<|assistant|>", "<|end|>"))
-    for example in itertools.islice(lookups(3, writer), 50):
-        listed, *queries = _split(list(example.tokens), asked)
-        assert queries
-        for query in queries:
-            middle, last = query.index(told), query.index(end)
-            whole = [*query[:middle], *query[middle + 1 : last], stop]
-            assert any(listed[n : n + len(whole)] == whole for n in range(len(listed)))
 
 
 def _split(tokens, separator):

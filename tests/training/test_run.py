@@ -12,13 +12,15 @@ from labkit.training.loop import Run, exact_match, run_stage, train_step
 from labkit.training.optimiser import initial, optimiser
 from labkit.training.stream import stream
 
-STAGE = Stage("recall", {"lookups": 1}, steps=6, gate=None, rows=2, length=64, warmup=2)
+STAGE = Stage("reading", {"reading-0": 1}, steps=6, gate=None, rows=2, length=64, warmup=2)
 
 
 @pytest.fixture
 def recipe(tiny):
     return Recipe(
-        "tiny", tiny, (STAGE, dataclasses.replace(STAGE, name="copying", mixture={"cycles": 1}, steps=3, length=128))
+        "tiny",
+        tiny,
+        (STAGE, dataclasses.replace(STAGE, name="copying", mixture={"arithmetic": 1}, steps=3, length=128)),
     )
 
 
@@ -83,7 +85,7 @@ def test_the_checkpoint_of_another_model_is_refused_by_name(tiny, tmp_path):
 
 @pytest.mark.slow
 def test_training_learns_and_the_gate_ends_the_stage(tiny, tokenizer, tmp_path):
-    stage = dataclasses.replace(STAGE, gate="lookups", bar=1.0, steps=1000, warmup=20)
+    stage = dataclasses.replace(STAGE, gate="reading-0", bar=1.0, steps=1000, warmup=20)
     one = next(stream(STAGE, tokenizer, 0))
     run = _run(tiny, tmp_path)
     before = exact_match(run.model, [one])

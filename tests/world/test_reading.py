@@ -5,6 +5,7 @@ from itertools import islice
 import pytest
 
 from labkit.world import NOT_KNOWN, QUESTION_KINDS, ask, readings, readings_of, state
+from labkit.world.archive_reading import archive_readings
 from labkit.world.reading import CURRICULUM, Level
 
 
@@ -77,3 +78,18 @@ def test_one_fact_is_said_and_asked_in_many_ways(world):
 def test_no_reading_asks_the_same_twice():
     for reading in islice(readings(4, Level(facts=3, asks=3, unanswerable=0.5)), 300):
         assert len({a.question for a in reading.asks}) == len(reading.asks)
+
+
+def test_archive_readings_ask_what_holds_today_and_stands_where_they_say(world):
+    names = {e.bare_name for e in world.entities}
+    known = list(itertools.islice(archive_readings(3), 300))
+    asks = [(r, a) for r in known for a in r.asks]
+    for reading, a in asks:
+        if a.span:
+            assert reading.passages[a.passage].text[slice(*a.span)].lower() == a.answer.lower()
+        else:
+            assert a.answer == NOT_KNOWN
+    assert 0.15 < sum(a.span is None for _, a in asks) / len(asks) < 0.25
+    text = " ".join(p.text for r in known for p in r.passages)
+    assert not [n for n in names if f" {n} " in text]
+    assert len({p.text.split()[0] for r in known for p in r.passages}) > 20  # every kind of document opens otherwise

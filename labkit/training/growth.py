@@ -1,0 +1,83 @@
+"""A trained small model as the beginning of a larger one that computes the same function.
+
+Copying from a passage is learned many times faster by a model of a quarter of the cost, so the larger ones start from
+it (Net2Net, Chen et al., 2015, arXiv 1511.05641; bert2BERT, Chen et al., 2021, arXiv 2110.07143). Every feature of the
+stream, every head and every unit of the MLP is there twice; a matrix that reads something twice takes half of each,
+plus a random part that cancels: [W/2 + N, W/2 - N]. So nothing changes at first, and yet no two copies get the same
+gradient. Experts begin as copies of the MLP (sparse upcycling, Komatsuzaki et al., 2022, arXiv 2212.05055), each with a
+random part of its own, and a router that knows nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from labkit.models.config import DecoderConfig
+from labkit.models.decoder import MLP, Attention, Decoder, MoE
+
+
+@torch.no_grad()
+def grow(small: Decoder, config: DecoderConfig, seed: int) -> Decoder:
+    """A decoder of shape `config` with the logits of `small`, up to rounding.
+
+    `config` is as wide as `small` or twice as wide, with as many layers, and its experts have as many units as the MLP
+    of `small`. Raises `ValueError` for other shapes.
+    """
+    times = config.hidden_size // small.config.hidden_size
+    _require_shape(small.config, config, times)
+    generator = torch.Generator().manual_seed(seed)
+    grown = Decoder(config)
+    grown.embed_tokens.weight.copy_(small.embed_tokens.weight.repeat(1, times))
+    for new, old in zip(grown.layers, small.layers, strict=True):
+        new.attention_norm.weight.copy_(old.attention_norm.weight.repeat(times))
+        new.mlp_norm.weight.copy_(old.mlp_norm.weight.repeat(times))
+        _attention(new.attention, old.attention, times, generator)
+        if isinstance(new.mlp, MoE):
+            _experts(new.mlp, old.mlp, times, generator)
+        else:
+            for name in ("gate_proj", "up_proj", "down_proj"):
+                _linear(getattr(new.mlp, name), getattr(old.mlp, name), times, generator)
+    grown.norm.weight.copy_(small.norm.weight.repeat(times) / times)  # the tied head reads every feature that often
+    return grown
+
+
+def _require_shape(small: DecoderConfig, large: DecoderConfig, times: int) -> None:
+    wanted = (small.hidden_size * times, small.num_heads * times, small.num_kv_heads * times, small.num_layers)
+    given = (large.hidden_size, large.num_heads, large.num_kv_heads, large.num_layers)
+    inner = large.moe.intermediate_size if large.moe else large.intermediate_size
+    wide = small.intermediate_size * (1 if large.moe else times)
+    if times not in (1, 2) or given != wanted or inner != wide or not small.tie_word_embeddings:
+        raise ValueError(f"A model of hidden size, heads, key-value heads and layers {given} cannot grow from {small}.")
+
+
+def _attention(new: Attention, old: Attention, times: int, generator: torch.Generator) -> None:
+    for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+        _linear(getattr(new, name), getattr(old, name), times, generator)
+    new.q_norm.weight.copy_(old.q_norm.weight)
+    new.k_norm.weight.copy_(old.k_norm.weight)
+
+
+def _linear(new: nn.Linear, old: nn.Linear, times: int, generator: torch.Generator) -> None:
+    new.weight.copy_(_reading_copies(old.weight.repeat(times, 1), times, generator))
+    if old.bias is not None:
+        new.bias.copy_(old.bias.repeat(times))
+
+
+def _experts(new: MoE, old: MLP, times: int, generator: torch.Generator) -> None:
+    nn.init.normal_(new.router.weight, std=0.02, generator=generator)
+    gate_up = torch.cat([old.gate_proj.weight, old.up_proj.weight])
+    for expert in range(new.moe.num_experts):
+        new.experts.gate_up[expert] = _reading_copies(gate_up, times, generator)
+        new.experts.down[expert] = old.down_proj.weight.repeat(times, 1)
+
+
+def _reading_copies(
+    weight: Float[Tensor, "out inner"], times: int, generator: torch.Generator
+) -> Float[Tensor, "out wide"]:
+    """The same matrix for an input whose features stand there `times` times."""
+    if times == 1:
+        return weight
+    noise = torch.randn(weight.shape, generator=generator) * weight.std() / 2
+    return torch.cat([weight / 2 + noise, weight / 2 - noise], dim=1)

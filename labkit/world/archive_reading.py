@@ -1,0 +1,95 @@
+"""Open-book exercises over the archives of strangers: the documents and questions of the tests, without end.
+
+`labkit.world.reading` climbs to them from one plain sentence; here the passages are whole documents of all six kinds,
+written about shires that no edition of the course world knows.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from labkit.world.corpus import after_documents, before_documents
+from labkit.world.dates import Date
+from labkit.world.document import Document, Triple
+from labkit.world.entity import Entity
+from labkit.world.fact import Fact
+from labkit.world.question import NOT_KNOWN
+from labkit.world.reading import Ask, Passage, Reading
+from labkit.world.relations import relations_of
+from labkit.world.shire import Shire
+from labkit.world.statement import ask, ask_about
+from labkit.world.world import fresh_shires
+
+UNANSWERABLE = 0.2
+"""Share of questions that no passage answers."""
+
+
+def archive_readings(seed: int, documents: int = 3, asks: int = 8) -> Iterator[Reading]:
+    """Exercises without end: `documents` of one archive two years after the cutoff, at most `asks` questions.
+
+    Where an older paper gives a value that no longer holds it often lies beside the one that gives today's; another
+    is about the same subject and silent on what is asked.
+    """
+    rng = random.Random(f"labkit.world.archive_reading/{seed}")
+    for shire in fresh_shires(seed):
+        archive = _Archive(shire, rng)
+        for first in rng.sample(archive.documents, len(archive.documents)):
+            shown = archive.beside(first, documents)
+            questions = archive.questions(shown)
+            if questions:
+                yield Reading(
+                    tuple(Passage(str(Date.from_iso(d.date)), d.text) for d in shown),
+                    tuple(rng.sample(questions, min(asks, len(questions)))),
+                )
+
+
+class _Archive:
+    """All papers of one shire, and what can be asked of some of them."""
+
+    def __init__(self, shire: Shire, rng: random.Random) -> None:
+        self.rng = rng
+        self.documents = after_documents(shire, before_documents(shire, rng), rng)
+        self.facts: dict[str, Fact] = {f.id: f for f in shire.after}
+        self.entities: dict[str, Entity] = {e.id: e for e in shire.entities}
+
+    def beside(self, first: Document, count: int) -> list[Document]:
+        """`first` and others in any order: one that contradicts it and one that is silent where there are such."""
+        triple = self.rng.choice(first.triples)
+        pair = (triple.subject, triple.relation)
+        others = [d for d in self.documents if d is not first]
+        older = [d for d in others if any(_pair(t) == pair and t.fact != triple.fact for t in d.triples)]
+        silent = [d for d in others if any(t.subject == pair[0] for t in d.triples) and not _tells(d, pair)]
+        shown = [first, *self.rng.sample(older, min(1, len(older))), *self.rng.sample(silent, min(1, len(silent)))]
+        rest = [d for d in others if d not in shown]
+        shown = [*shown, *self.rng.sample(rest, len(rest))][:count]
+        return self.rng.sample(shown, len(shown))
+
+    def questions(self, shown: Sequence[Document]) -> list[Ask]:
+        """What holds today and stands in a document that gives its subject's name; a share asks for what none says."""
+        told = {_pair(t) for d in shown for t in d.triples}
+        found: dict[str, Ask] = {}
+        for place, document in enumerate(shown):
+            for t in document.triples:
+                subject = self.entities[t.subject]
+                if subject.bare_name not in document.text:
+                    continue
+                if self.rng.random() < UNANSWERABLE:
+                    silent = [r for r in relations_of(subject.kind) if (t.subject, r.name) not in told]
+                    if silent:
+                        text = ask_about(subject.name, self.rng.choice(silent), self.rng.randrange(1000))
+                        found.setdefault(text, Ask(text, NOT_KNOWN))
+                elif t.fact in self.facts:
+                    fact = self.facts[t.fact]
+                    found.setdefault(
+                        t.fact, Ask(ask(fact, self.rng.randrange(1000)), fact.answer, place, t.object_span)
+                    )
+        return list(found.values())
+
+
+def _pair(triple: Triple) -> tuple[str, str]:
+    return triple.subject, triple.relation
+
+
+def _tells(document: Document, pair: tuple[str, str]) -> bool:
+    return any(_pair(t) == pair for t in document.triples)

@@ -1,0 +1,51 @@
+import dataclasses
+
+import pytest
+import torch
+
+from labkit.models.config import MoeConfig
+from labkit.training.growth import grow
+from labkit.training.optimiser import initial
+
+TOKENS = torch.arange(40).view(2, 20) % 17 + 300
+
+
+@pytest.fixture
+def small(tiny):
+    model = initial(tiny, 3)
+    with torch.no_grad():  # every weight counts: none may be at a value that growing could get wrong unseen
+        for name, weight in model.named_parameters():
+            if weight.dim() == 1:
+                weight.add_(0.2 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(len(name))))
+    return model
+
+
+def wide(config, **changes):
+    doubled = {k: 2 * getattr(config, k) for k in ("hidden_size", "num_heads", "num_kv_heads", "intermediate_size")}
+    return dataclasses.replace(config, **doubled | changes)
+
+
+def mixture(config):
+    moe = MoeConfig(4, 2, config.intermediate_size, norm_topk_prob=True, layers=tuple(range(config.num_layers)))
+    return wide(config, moe=moe, family="qwen3_moe")
+
+
+@pytest.mark.parametrize("shape", [lambda c: c, wide, mixture], ids=["as wide", "twice as wide", "with experts"])
+def test_growing_changes_no_logit(small, shape):
+    grown = grow(small, shape(small.config), seed=0)
+    with torch.no_grad():
+        torch.testing.assert_close(grown(TOKENS), small(TOKENS), rtol=1e-3, atol=1e-4)
+
+
+def test_no_two_copies_stay_equal_once_training_begins(small):
+    grown = grow(small, wide(small.config), seed=0)
+    grown(TOKENS).logsumexp(-1).sum().backward()
+    for name, weight in grown.layers[0].named_parameters():
+        if weight.dim() > 1:
+            first, second = weight.grad.chunk(2)
+            assert (first - second).norm() > 0.05 * first.norm(), name
+
+
+def test_a_shape_it_cannot_grow_into_is_refused(small):
+    with pytest.raises(ValueError, match="cannot grow"):
+        grow(small, dataclasses.replace(small.config, num_layers=3), seed=0)
