@@ -1,0 +1,70 @@
+"""Runs jobs on several processes, in any order, and outlives one that dies: its job is tried again alone."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(
+    work: Callable[[Given], Made],
+    jobs: Iterable[Given],
+    workers: int,
+    given_up: Callable[[Given], Made],
+) -> Iterator[Made]:
+    """`work(job)` for each job as it gets done. `jobs` is read as it is needed, so that few are in memory at once.
+
+    A process that dies takes the jobs of its pool with it; each of them is run again in a pool of its own, and one
+    that kills that too is `given_up`.
+    """
+    lost: list[Given] = []
+    source = iter(jobs)
+    while True:
+        yield from _until_broken(work, source, workers, lost)
+        if not lost:
+            return
+        while lost:
+            job = lost.pop()
+            alone: list[Given] = []
+            yield from _until_broken(work, iter([job]), 1, alone)
+            yield from map(given_up, alone)
+
+
+def _until_broken(
+    work: Callable[[Given], Made], source: Iterator[Given], workers: int, lost: list[Given]
+) -> Iterator[Made]:
+    """Takes from `source` until it is empty or the pool breaks; the jobs that were under way then are `lost`."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+        waiting: dict[concurrent.futures.Future, Given] = {}
+        is_broken = False
+        while True:
+            while not is_broken and len(waiting) < 2 * workers and (job := next(source, _NOTHING)) is not _NOTHING:
+                waiting[pool.submit(work, job)] = job
+            if not waiting:
+                return
+            done, _ = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                job = waiting.pop(future)
+                try:
+                    made = future.result()
+                except BrokenProcessPool:
+                    lost.append(job)
+                    is_broken = True
+                else:
+                    yield made
+
+
+_NOTHING = object()

@@ -1,0 +1,99 @@
+"""The supervisor's eyes: reads what the answerer hands in, and ends it when it takes too long, too much or too many."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import select
+import signal
+import time
+from pathlib import Path
+from typing import Literal
+
+from labkit.course.grading.inside.confine import Limits
+from labkit.course.grading.inside.frames import split_frames
+
+_GLANCE = 0.05  # seconds between two looks at the memory
+_PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
+
+Reason = Literal["ended", "timeout", "memory", "output"]
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """How the answerer ended: by itself with an exit status (negative: a signal), or ended by us for a reason."""
+
+    reason: Reason
+    status: int
+    handed_in: list[bytes]
+
+
+def watch(child: int, answers: int, limits: Limits, most_bytes: int, counts_memory: bool) -> End:
+    """Returns when the child and all its descendants are gone."""
+    received = bytearray()
+    reason = _until_done(child, answers, limits, most_bytes, counts_memory, received)
+    _kill(child, counts_memory)
+    _, raw, usage = os.wait4(child, 0)
+    status = os.waitstatus_to_exitcode(raw)
+    if reason == "ended" and status < 0 and usage.ru_utime + usage.ru_stime >= limits.cpu_seconds - 0.5:
+        reason = "timeout"  # the kernel ended it at its limit of CPU time
+    return End(reason, status, split_frames(bytes(received)))
+
+
+def _until_done(
+    child: int, answers: int, limits: Limits, most_bytes: int, counts_memory: bool, received: bytearray
+) -> Reason:
+    deadline = time.monotonic() + limits.wall_seconds
+    next_glance = time.monotonic() + _GLANCE
+    poller = select.poll()
+    poller.register(answers, select.POLLIN)
+    is_open = True
+    while True:
+        if is_open and poller.poll(_GLANCE * 1000):
+            part = os.read(answers, 1 << 20)
+            received += part
+            is_open = bool(part)
+        elif not is_open:
+            time.sleep(0.001)
+        if len(received) > most_bytes:
+            return "output"
+        if not is_open and _has_ended(child):
+            return "ended"
+        if time.monotonic() > deadline:
+            return "timeout"
+        if counts_memory and time.monotonic() > next_glance:
+            if memory_of_others() > limits.memory:
+                return "memory"
+            next_glance = time.monotonic() + _GLANCE
+
+
+def _has_ended(child: int) -> bool:
+    """Whether it is a zombie: ended, and not yet waited for."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _kill(child: int, confined: bool) -> None:
+    """In a room of its own the child's end is the end of all it started; without one, at least of its session."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL) if confined else os.killpg(child, signal.SIGKILL)
+
+
+def memory_of_others() -> int:
+    """Bytes of memory held by the processes below this one; a page that several share is counted in shares (PSS).
+
+    The sandbox's `/proc` shows its first process, the worker, this supervisor and what it watches; nothing else.
+    """
+    ours = {1, os.getpid(), os.getppid()}
+    processes = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return sum(_held_by(process) for process in processes if process not in ours)
+
+
+def _held_by(process: int) -> int:
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:  # it has just ended
+        return 0
+    found = _PSS.search(rollup)
+    return int(found[1]) * 1024 if found else 0
