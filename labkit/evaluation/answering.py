@@ -1,6 +1,6 @@
 """Greedy answers to many questions at once, and how sure the model is of each.
 
-Not the decoding loop of the course (that is `labkit.generation`): no sampling, no streaming, one batch after another.
+The loop is that of `labkit.generation`; here its steps are read for what an answer needs.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from labkit.evaluation.likelihood import rectangle, token_losses
-from labkit.models.cache import positions_from_mask
+from labkit.evaluation.likelihood import token_losses
+from labkit.generation.decoding import stream
+from labkit.generation.stopping import at_tokens
 from labkit.models.decoder import Decoder
 
 
@@ -73,7 +74,6 @@ def _answer(tokenizer: PreTrainedTokenizerBase, row: list[int], logs: list[float
     return Answer(text, math.exp(sum(logs[: length + ended])), ended)
 
 
-@torch.no_grad()
 def greedy(
     model: Decoder, prompts: Sequence[Sequence[int]], max_new_tokens: int, end: int
 ) -> tuple[Int[Tensor, "batch new"], Float[Tensor, "batch new"]]:
@@ -81,20 +81,11 @@ def greedy(
 
     Stops when every row has ended.
     """
-    batch = rectangle(prompts, left=True)
-    cache = model.new_cache(len(prompts), batch.tokens.shape[1] + max_new_tokens)
-    positions = positions_from_mask(batch.mask.long())
-    logits = model(batch.tokens.to(model.device), cache, positions.to(model.device), last_only=True)
-    tokens, logs, done = [], [], torch.zeros(len(prompts), dtype=torch.bool, device=model.device)
-    for step in range(max_new_tokens):
-        best = logits[:, -1].float().log_softmax(dim=-1).max(dim=-1)
-        tokens.append(best.indices)
-        logs.append(best.values)
-        done |= best.indices == end
-        if bool(done.all()) or step == max_new_tokens - 1:
-            break
-        logits = model(best.indices.unsqueeze(1), cache)
-    return torch.stack(tokens, dim=1), torch.stack(logs, dim=1)
+    best = [
+        step.logits.float().log_softmax(dim=-1).max(dim=-1)
+        for step in stream(model, prompts, max_new_tokens, stop=at_tokens(end))
+    ]
+    return torch.stack([b.indices for b in best], dim=1), torch.stack([b.values for b in best], dim=1)
 
 
 @torch.no_grad()
