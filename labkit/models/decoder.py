@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from labkit.kernels.expert_dispatch import expert_dispatch_loop, swiglu_expert
+from labkit.kernels.expert_dispatch import expert_dispatch, expert_dispatch_loop
 from labkit.kernels.rms_norm import rms_norm
 from labkit.kernels.rotary import rotary
 from labkit.models.cache import Cache, KVCache, NoCache, Step
@@ -113,9 +113,7 @@ class StackedExperts(nn.Module):
         nn.init.normal_(self.down, std=0.02)
 
     def forward(self, x: Tensor, indices: Tensor, weights: Tensor) -> Float[Tensor, "tokens hidden"]:
-        return expert_dispatch_loop(
-            x, indices, weights, lambda e, rows: swiglu_expert(rows, self.gate_up[e], self.down[e])
-        )
+        return expert_dispatch(x, indices, weights, self.gate_up, self.down)
 
 
 class ExpertList(nn.ModuleList):
