@@ -1,0 +1,172 @@
+"""Each native kernel against its reference, compiled and not, and its cost against the reference traced."""
+
+import shutil
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit.kernels.decode_block import BlockWeights, decode_block, decode_block_reference
+from labkit.kernels.native import building
+from labkit.kernels.packed_linear import pack, packed_linear, unpack
+from labkit.measure import trace
+
+WIDTHS = (torch.float32, torch.bfloat16)
+
+
+@pytest.fixture(params=["compiled", "plain torch"])
+def way(request, monkeypatch):
+    """Both ways an operator can take; the compiled one must really be compiled."""
+    building.native.cache_clear()
+    if request.param == "plain torch":
+        monkeypatch.setenv("CC", "no-such-compiler")
+    elif not any(map(shutil.which, building.COMPILERS)):
+        pytest.skip("blocked: no C compiler")
+    else:
+        assert building.native("packed_linear") is not None
+    yield
+    building.native.cache_clear()
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=st.integers(1, 20), inner=st.integers(1, 70), out=st.integers(1, 70), seed=st.integers(0, 999))
+def test_a_packed_weight_is_the_weight(rows, inner, out, seed):
+    torch.manual_seed(seed)
+    weight = torch.randn(out, inner)
+    for dtype in WIDTHS:
+        assert torch.equal(unpack(pack(weight, dtype), out), weight.to(dtype))
+    x, bias = torch.randn(rows, inner), torch.randn(out)
+    for dtype in WIDTHS:
+        exact = x.double() @ weight.to(dtype).double().T + bias
+        torch.testing.assert_close(
+            packed_linear(x, pack(weight, dtype), out, bias).double(), exact, atol=1e-5 * inner, rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize("dtype", WIDTHS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_linear_of_any_shape_stride_and_threads(way, dtype, threads):
+    weight, bias = torch.randn(35, 24), torch.randn(35)
+    torch.set_num_threads(threads)
+    for x in (torch.randn(24), torch.randn(2, 3, 24), torch.randn(24, 5).T, torch.randn(0, 24)):
+        expected = x @ weight.to(dtype).float().T
+        torch.testing.assert_close(packed_linear(x, pack(weight, dtype), 35), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            packed_linear(x, pack(weight, dtype), 35, bias), expected + bias, atol=1e-5, rtol=1e-5
+        )
+
+
+def test_nan_and_infinity_go_through(way):
+    weight = torch.ones(16, 8)
+    x = torch.tensor([[float("nan")] * 8, [float("inf")] * 8])
+    out = packed_linear(x, pack(weight), 16)
+    assert out[0].isnan().all()
+    assert out[1].isinf().all()
+
+
+def test_only_two_widths_can_be_packed():
+    with pytest.raises(ValueError, match=r"not torch\.float16"):
+        pack(torch.ones(2, 2), torch.float16)
+
+
+def _block(heads, kv_heads, head, hidden, inner, dtype, bias, norms):
+    def matrix(out, inner):
+        return pack(torch.randn(out, inner) / inner**0.5, dtype)
+
+    def gain(size):
+        return 1 + 0.3 * torch.randn(size)
+
+    width = (heads + 2 * kv_heads) * head
+    return BlockWeights(
+        attention_norm=gain(hidden),
+        qkv=matrix(width, hidden),
+        qkv_bias=torch.randn(width) if bias else None,
+        q_norm=gain(head) if norms else None,
+        k_norm=gain(head) if norms else None,
+        o=matrix(hidden, heads * head),
+        o_bias=torch.randn(hidden) if bias else None,
+        mlp_norm=gain(hidden),
+        gate_up=matrix(2 * inner, hidden),
+        down=matrix(hidden, inner),
+    )
+
+
+def _inputs(batch, seq, kv_heads, head, hidden, positions, capacity=12):
+    angles = torch.randn(batch, 1, seq, head // 2)
+    keys, values = torch.randn(2, batch, kv_heads, capacity, head)
+    return torch.randn(batch, seq, hidden), angles.cos(), angles.sin(), positions, keys, values
+
+
+SHAPES = [(1, 1, 4, 2), (1, 1, 2, 2), (3, 1, 4, 1), (2, 4, 6, 2), (1, 5, 4, 4)]
+
+
+@pytest.mark.parametrize(("batch", "seq", "heads", "kv_heads"), SHAPES)
+@pytest.mark.parametrize("dtype", WIDTHS)
+@pytest.mark.parametrize(("bias", "norms"), [(False, False), (True, True)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_block_equals_its_reference(way, batch, seq, heads, kv_heads, dtype, bias, norms, threads):
+    torch.set_num_threads(threads)
+    weights = _block(heads, kv_heads, 16, 48, 80, dtype, bias, norms)
+    positions = torch.stack([torch.arange(start, start + seq) for start in (3, 0, 7)][:batch])
+    positions[-1, 0] = -1 if seq > 1 else positions[-1, 0]  # padding on the left
+    given = _inputs(batch, seq, kv_heads, 16, 48, positions)
+    x, cos, sin, _, keys, values = given
+    wanted_keys, wanted_values = keys.clone(), values.clone()
+    expected = decode_block_reference(x, weights, cos, sin, positions, wanted_keys, wanted_values, 1e-6)
+    kept = x.clone()
+    found = decode_block(*given[:1], weights, *given[1:], 1e-6)
+    real = positions >= 0
+    torch.testing.assert_close(found[real], expected[real], atol=3e-5, rtol=3e-5)
+    torch.testing.assert_close(keys, wanted_keys, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(values, wanted_values, atol=1e-5, rtol=1e-5)
+    assert torch.equal(x, kept)
+    assert found.isfinite().all()
+
+
+def test_a_block_writes_into_part_of_a_larger_cache(way):
+    """As the decoder does: one layer, the first slots, of a tensor for all."""
+    weights = _block(4, 2, 16, 48, 80, torch.float32, False, False)
+    cache = torch.randn(2, 3, 2, 20, 16)
+    wanted = cache.clone()
+    x, cos, sin, _, _, _ = _inputs(3, 1, 2, 16, 48, None)
+    positions = torch.tensor([[4], [8], [0]])
+    expected = decode_block_reference(x, weights, cos, sin, positions, wanted[0, :, :, :9], wanted[1, :, :, :9], 1e-6)
+    found = decode_block(x, weights, cos, sin, positions, cache[0, :, :, :9], cache[1, :, :, :9], 1e-6)
+    torch.testing.assert_close(found, expected, atol=3e-5, rtol=3e-5)
+    torch.testing.assert_close(cache, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", WIDTHS)
+def test_what_a_block_costs_is_what_its_reference_does_without_the_trips_between(dtype):
+    weights = _block(4, 2, 16, 48, 80, dtype, True, True)
+    given = _inputs(2, 1, 2, 16, 48, torch.tensor([[11], [11]]))
+    with trace() as fused:
+        decode_block(given[0], weights, *given[1:], 1e-6)
+    with trace() as plain:
+        decode_block_reference(given[0], weights, *given[1:], 1e-6)
+    assert fused.flops == plain.flops > 0
+    matrices = sum(m.nbytes for m in weights if m is not None)
+    cache = given[4].nbytes + given[5].nbytes
+    assert matrices + cache <= _moved(fused) < matrices + cache + 4000 < _moved(plain)
+
+
+@pytest.mark.parametrize("dtype", WIDTHS)
+def test_what_a_linear_costs(dtype):
+    weight, x = pack(torch.randn(64, 32), dtype), torch.randn(3, 32)
+    with trace() as t:
+        packed_linear(x, weight, 64)
+    assert t.flops == 2 * 3 * 32 * 64
+    assert _moved(t) == weight.nbytes + 4 * 3 * (32 + 64)
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def _moved(found):
+    assert not [op for op in found.ops if op.unknown]
+    return found.bytes_read + found.bytes_written
