@@ -55,9 +55,12 @@ def _parser() -> argparse.ArgumentParser:
 
     command("models", _models, "list the models that load without a network")
     train = command("train", _train, "train one of the course's models by its recipe; goes on where it stopped")
-    train.add_argument("name", help="course-dense or course-draft")
+    train.add_argument("name", help="course-seed first, then course-dense, course-draft or course-moe")
     train.add_argument("--out", type=Path, default=Path("bench/training"), help="folder for checkpoints and weights")
     train.add_argument("--minutes", type=float, default=75, help="stop after so long, keeping a checkpoint")
+    ship = command("ship", _ship, "ask a trained model everything and put it, with its card, into data/models")
+    ship.add_argument("name", help="a name that train takes")
+    ship.add_argument("--out", type=Path, default=Path("bench/training"), help="folder that train wrote to")
     bench = command("bench", _bench, "run the timed comparisons and write them as JSON")
     bench.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
     return parser
@@ -128,6 +131,18 @@ def _train(options: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     print(train(options.name, out=options.out, minutes=options.minutes))
+    return 0
+
+
+def _ship(options: argparse.Namespace) -> int:
+    from labkit.training.recipes import RECIPES
+    from labkit.training.run import trained
+    from labkit.training.shipping import judge, ship
+
+    training = trained(options.name, options.out)
+    evaluation = judge(training)
+    print(evaluation)
+    print(f"Shipped: {ship(training, evaluation, RECIPES[options.name].summary)}")
     return 0
 
 

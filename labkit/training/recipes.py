@@ -19,6 +19,7 @@ class Recipe:
     """A model to train: its shape, its stages, the recipe it grows from if any, the seed of weights and batches."""
 
     name: str
+    summary: str
     config: DecoderConfig
     stages: tuple[Stage, ...]
     grown_from: str | None = None
@@ -50,9 +51,21 @@ def qwen3(hidden: int, layers: int, heads: int, kv_heads: int) -> DecoderConfig:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("course-seed", qwen3(hidden=128, layers=6, heads=2, kv_heads=1), READING),
-        Recipe("course-draft", qwen3(hidden=128, layers=6, heads=2, kv_heads=1), EVERYTHING, "course-seed"),
-        Recipe("course-dense", qwen3(hidden=256, layers=6, heads=4, kv_heads=2), EVERYTHING, "course-seed"),
+        Recipe("course-seed", "where the others begin", qwen3(hidden=128, layers=6, heads=2, kv_heads=1), READING),
+        Recipe(
+            "course-draft",
+            "small decoder that drafts for course-dense",
+            qwen3(hidden=128, layers=6, heads=2, kv_heads=1),
+            EVERYTHING,
+            grown_from="course-seed",
+        ),
+        Recipe(
+            "course-dense",
+            "decoder that answers from memory and from passages, writes JSON and Python, and calculates",
+            qwen3(hidden=256, layers=6, heads=4, kv_heads=2),
+            EVERYTHING,
+            grown_from="course-seed",
+        ),
     )
 }
 """Every recipe by the name that `train` takes."""

@@ -83,6 +83,17 @@ def train_recipe(
     return Training(recipe.name, saved, finished, sum(p.numel() for p in model.parameters()), run.progress)
 
 
+def trained(name: str, out: str | Path = "bench/training") -> Training:
+    """What the sittings of `train` left so far. Raises `ValueError` where there were none."""
+    recipe, folder = RECIPES[name], Path(out) / name
+    model = initial(recipe.config, recipe.seed)
+    progress = load_checkpoint(folder, model, optimiser(model))
+    if progress is None:
+        raise ValueError(f"{folder} holds no checkpoint: train it first with `labkit train {name}`.")
+    finished = progress.stage == len(recipe.stages)
+    return Training(name, folder / "model", finished, sum(p.numel() for p in model.parameters()), progress)
+
+
 def _beginning(recipe: Recipe, folder: Path) -> Decoder:
     """The model before its first step: drawn at random, or grown from the one whose folder stands beside."""
     if recipe.grown_from is None:

@@ -9,13 +9,28 @@ import shutil
 from pathlib import Path
 
 from labkit.data import root, write_card
-from labkit.evaluation.suite import Evaluation
+from labkit.evaluation.suite import Evaluation, evaluate
+from labkit.evaluation.tasks import course_tasks
 from labkit.measure.machines import machine
+from labkit.models.loading import load
 from labkit.training.run import Training
+from labkit.world import World
 
 LARGEST = 50_000_000
 """Bytes a file of the course may have."""
 SOURCE = "trained from nothing by labkit.training on labkit.world and the text of Python's standard library"
+
+
+RUNNING = 200
+"""Documents of test shires that are scored as running text."""
+
+
+def judge(training: Training) -> Evaluation:
+    """Every task of the course and running text about strangers, asked of the weights as they are saved."""
+    loaded, world = load(str(training.folder)), World()
+    strangers = {e.id for e in world.entities if world.split(e) == "test"}
+    texts = [d.text for d in world.documents("before") if all(t.subject in strangers for t in d.triples)]
+    return evaluate(training.name, loaded.model, loaded.tokenizer, course_tasks(world), texts[:RUNNING])
 
 
 def ship(training: Training, evaluation: Evaluation, summary: str) -> Path:

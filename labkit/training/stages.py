@@ -29,10 +29,19 @@ class Stage:
     length: int = 256
 
 
-_ONE_PASSAGE = {"reading-0": 1, "reading-1": 1, "reading-2": 2, "facts": 1}
-_THREE_PASSAGES = {"reading-2": 1, "reading-5": 3, "archive-1": 3, "archive-2": 1, "facts": 8, "statements": 1}
+_SENTENCES = {"reading-0": 1, "reading-1": 1, "reading-2": 2, "reading-3": 2, "facts": 1}
+_PASSAGES = {"reading-3": 1, "reading-5": 3, "reading-6": 3, "archive-1": 2, "facts": 8, "statements": 1}
+_WHOLE_DOCUMENTS = {
+    "reading-6": 1,
+    "archive-3": 5,
+    "two-hop": 1,
+    "extraction": 2,
+    "arithmetic": 2,
+    "facts": 8,
+    "statements": 1,
+}
 _EVERYTHING = {
-    "reading-5": 1,
+    "reading-6": 1,
     "archive-3": 5,
     "two-hop": 2,
     "extraction": 2,
@@ -44,10 +53,14 @@ _EVERYTHING = {
 }
 
 READING = (
-    Stage("one passage", _ONE_PASSAGE, steps=3_000, gate="reading-2", bar=0.85, rows=4),
-    Stage("three passages", _THREE_PASSAGES, steps=2_500, gate="reading-5", bar=0.85, rows=4),
+    Stage("sentences", _SENTENCES, steps=4_000, gate="reading-3", bar=0.85, rows=4),
+    Stage("passages", _PASSAGES, steps=3_000, gate="reading-6", bar=0.85, rows=4),
+    Stage("whole documents", _WHOLE_DOCUMENTS, steps=2_000, gate="archive-3", bar=0.85, length=512, rows=4),
 )
-"""From one sentence to answers out of three passages, and the facts of the world on the way."""
+"""From one sentence to answers out of three documents, and the facts of the world on the way."""
 
-EVERYTHING = (Stage("everything", _EVERYTHING, steps=2_600, length=1024, rows=2),)
-"""Every task of the course, in documents as they are."""
+EVERYTHING = (
+    Stage("everything", _EVERYTHING, steps=1_700, length=512, rows=4),
+    Stage("long rows", _EVERYTHING, steps=150, length=1024, rows=2, peak=2e-4, warmup=10),
+)
+"""Every task of the course, in documents as they are; the last steps in rows as long as the context."""

@@ -34,7 +34,7 @@ class Level:
     `facts` is the number of facts about the entity asked for; `documents` the number of passages, the others being
     about another entity; `styled` writes them as news, letters and so on instead of plain sentences; `stale` is the
     chance that one other passage gives an older value, `unanswerable` the chance that a question has no answer there;
-    `asks` the number of questions.
+    `asks` the number of questions at most: first about that entity, then about those of the other passages.
     """
 
     facts: int = 1
@@ -50,10 +50,11 @@ CURRICULUM = (
     Level(),
     Level(facts=2, asks=2),
     Level(facts=4, asks=3),
+    Level(documents=3, asks=3),
     Level(facts=4, asks=3, unanswerable=0.2),
-    Level(facts=3, documents=2, asks=3, unanswerable=0.2),
-    Level(facts=3, documents=3, asks=3, unanswerable=0.2, stale=0.3),
-    Level(facts=3, documents=3, asks=3, unanswerable=0.2, stale=0.3, styled=True),
+    Level(facts=2, documents=3, asks=6, unanswerable=0.1),
+    Level(facts=3, documents=3, asks=6, unanswerable=0.2, stale=0.3),
+    Level(facts=3, documents=3, asks=6, unanswerable=0.2, stale=0.3, styled=True),
 )
 """Levels in the order in which a model can learn them."""
 
@@ -103,18 +104,23 @@ class _Composer:
         level, rng = self.level, self.rng
         told = rng.sample(own, min(level.facts, len(own)))
         passages: list[tuple[Date, Marked]] = []
+        asked: list[tuple[list[Fact], tuple[Date, Marked]]] = []
         changing = [f for f in told if f.id in self.replaced]
         if level.documents > 1 and changing and rng.random() < level.stale:
             old = rng.choice(changing)
             told[told.index(old)] = self.replaced[old.id]
             passages.append(self._passage([old], CUTOFF))
-        gold = self._passage(told, EDITION_END["after"])
-        passages.append(gold)
-        while len(passages) < level.documents:
-            passages.append(self._passage(self._others(told), EDITION_END["after"]))
+        asked.append((told, self._passage(told, EDITION_END["after"])))
+        while len(passages) + len(asked) < level.documents:
+            others = self._others(told)
+            asked.append((others, self._passage(others, EDITION_END["after"])))
+        passages += [passage for _, passage in asked]
         rng.shuffle(passages)
         shown = tuple(Passage(str(date), marked.text) for date, marked in passages)
-        return Reading(shown, tuple(self._asks(told, gold[1], passages.index(gold))))
+        known = {f.id: (f, passages.index(passage), passage[1]) for facts, passage in reversed(asked) for f in facts}
+        first = rng.sample(told, len(told))
+        rest = [f for f, *_ in known.values() if f not in told]
+        return Reading(shown, tuple(self._asks([*first, *rng.sample(rest, len(rest))][: level.asks], known)))
 
     def _passage(self, facts: list[Fact], last: Date) -> tuple[Date, Marked]:
         since = [f.since for f in facts if f.since]
@@ -125,25 +131,32 @@ class _Composer:
         return date, join([join([scribe.sentence(f), Marked(".")]) for f in facts], " ")
 
     def _others(self, told: list[Fact]) -> list[Fact]:
-        """Facts of another entity, of the same kind in most cases, so that the relation alone does not decide."""
+        """Facts of another entity, mostly of the same kind and told of in the same respect: the relation alone does
+        not decide."""
         subject = told[0].subject
         facts = [f for f in self.shire.before if f.subject != subject]
         peers = [f for f in facts if f.subject.kind == subject.kind]
         first = self.rng.choice(peers if self.rng.random() < 0.7 else facts)
         same = [f for f in facts if f.subject == first.subject]
-        return self.rng.sample(same, min(self.level.facts, len(same)))
+        chosen = self.rng.sample(same, min(self.level.facts, len(same)))
+        alike = [f for f in same if f.relation == told[0].relation and f not in chosen]
+        if alike and self.rng.random() < 0.7:
+            chosen[0] = alike[0]
+        return chosen
 
-    def _asks(self, told: list[Fact], gold: Marked, place: int) -> Iterator[Ask]:
-        spans = {m.tag.id: (m.start, m.end) for m in gold.marks if isinstance(m.tag, Fact) and m.slot == "O"}
-        silent = [r for r in relations_of(told[0].subject.kind) if r.name not in {f.relation for f in told}]
-        for fact in self.rng.sample(told, min(self.level.asks, len(told))):
+    def _asks(self, chosen: list[Fact], known: dict[str, tuple[Fact, int, Marked]]) -> Iterator[Ask]:
+        told = {(f.subject, f.relation) for f, *_ in known.values()}
+        mention = self.level.mention
+        for fact in chosen:
+            silent = [r for r in relations_of(fact.subject.kind) if (fact.subject, r.name) not in told]
             if silent and self.rng.random() < self.level.unanswerable:
-                relation = silent.pop(self.rng.randrange(len(silent)))
-                subject = fact.subject.mention(self.level.mention)
-                yield Ask(ask_about(subject, relation, self.rng.randrange(1000)), NOT_KNOWN)
+                relation = self.rng.choice(silent)
+                told.add((fact.subject, relation.name))  # nothing is asked twice
+                yield Ask(ask_about(fact.subject.mention(mention), relation, self.rng.randrange(1000)), NOT_KNOWN)
             else:
-                text = ask(fact, self.rng.randrange(1000), mention=self.level.mention)
-                yield Ask(text, fact.answer, place, spans[fact.id])
+                _, place, marked = known[fact.id]
+                span = next((m.start, m.end) for m in marked.marks if m.tag == fact and m.slot == "O")
+                yield Ask(ask(fact, self.rng.randrange(1000), mention=mention), fact.answer, place, span)
 
 
 def readings_of(

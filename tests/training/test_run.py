@@ -10,6 +10,7 @@ from labkit.training import RECIPES, Recipe, Stage, checkpoint, train, train_rec
 from labkit.training.checkpoint import FILE, Progress, load_checkpoint, save_checkpoint
 from labkit.training.loop import Run, exact_match, run_stage, train_step
 from labkit.training.optimiser import initial, optimiser
+from labkit.training.run import trained
 from labkit.training.stream import stream
 
 STAGE = Stage("reading", {"reading-0": 1}, steps=6, gate=None, rows=2, length=64, warmup=2)
@@ -17,11 +18,8 @@ STAGE = Stage("reading", {"reading-0": 1}, steps=6, gate=None, rows=2, length=64
 
 @pytest.fixture
 def recipe(tiny):
-    return Recipe(
-        "tiny",
-        tiny,
-        (STAGE, dataclasses.replace(STAGE, name="copying", mixture={"arithmetic": 1}, steps=3, length=128)),
-    )
+    second = dataclasses.replace(STAGE, name="sums", mixture={"arithmetic": 1}, steps=3, length=128)
+    return Recipe("tiny", "a model for tests", tiny, (STAGE, second))
 
 
 def _parameters(model):
@@ -146,3 +144,17 @@ def test_the_sizes_are_those_the_course_promises():
     counts = {name: sum(p.numel() for p in initial(r.config, 0).parameters()) for name, r in RECIPES.items()}
     assert 5e6 <= counts["course-dense"] <= 12e6
     assert counts["course-draft"] <= 2e6
+
+
+def test_a_model_that_grows_waits_for_the_one_it_grows_from(recipe, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES, recipe.name, recipe)
+    wide = dataclasses.replace(
+        recipe.config, hidden_size=128, intermediate_size=384, num_heads=4, num_kv_heads=2, head_dim=32
+    )
+    grown = Recipe("grown", "a model for tests", wide, recipe.stages[:1], grown_from=recipe.name)
+    with pytest.raises(ValueError, match="first finish `labkit train tiny`"):
+        train_recipe(grown, tokenizer, tmp_path / "grown", minutes=0)
+    train_recipe(recipe, tokenizer, tmp_path / "tiny")
+    report = train_recipe(grown, tokenizer, tmp_path / "grown")
+    assert report.finished
+    assert trained("tiny", tmp_path).progress.stage == 2
