@@ -91,7 +91,8 @@ def _judged(exercise: Exercise, cases: list[Case], reply: Reply) -> Answered:
         return Answered("failed", told=f"What it returned cannot be compared ({type(error).__name__}).")
     if result.status == "passed":
         return Answered("passed", result)
-    return Answered(_STATUS_OF_KIND.get(outcomes[-1].kind, "failed"), result, told=outcomes[-1].told)
+    first = result.yours or outcomes[-1]  # the smallest failing case, where there is one to show
+    return Answered(_STATUS_OF_KIND.get(first.kind, "failed"), result, told=first.told)
 
 
 _ENDED_BY_US = {

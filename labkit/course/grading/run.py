@@ -58,11 +58,11 @@ def grade_folder(
     submissions = find_submissions(folder)
     students = match([submission.owner for submission in submissions], listed)
     with only_writer(out):
-        if confined:
-            _prove_the_sandbox([seed_file, folder, out, notebooks_dir(), *([roster] if roster else [])])
         journal = Journal(out)
         done = _done_before(submissions, students, settings, journal)
         waiting = [submission for submission in submissions if submission not in done]
+        if confined and waiting:
+            _prove_the_sandbox([seed_file, folder, out, notebooks_dir(), *([roster] if roster else [])])
         jobs = (_job(submission, students, settings) for submission in waiting)
         crew = run_all(grade_job, jobs, min(workers or usable_cores(), max(len(waiting), 1)), _given_up)
         graded = {}

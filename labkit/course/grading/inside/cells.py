@@ -39,7 +39,7 @@ def as_python(source: str) -> str | None:
     for text in (source, _without_magics(source)):
         try:
             return ast.unparse(_simpler(ast.parse(text)))
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested without end
             continue
     return None
 
@@ -48,7 +48,7 @@ def syntax_problem(source: str) -> str:
     """What Python says about a cell that is none."""
     try:
         ast.parse(_without_magics(source))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return f"{error.msg}, line {error.lineno} of the cell" if isinstance(error, SyntaxError) else str(error)
     return ""
 

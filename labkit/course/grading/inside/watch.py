@@ -51,16 +51,17 @@ def _until_done(
     poller.register(answers, select.POLLIN)
     is_open = True
     while True:
+        has_ended = _has_ended(child)  # asked before reading, so that nothing it wrote is missed
         if is_open and poller.poll(_GLANCE * 1000):
             part = os.read(answers, 1 << 20)
             received += part
             is_open = bool(part)
+        elif has_ended:
+            return "ended"
         elif not is_open:
             time.sleep(0.001)
         if len(received) > most_bytes:
             return "output"
-        if not is_open and _has_ended(child):
-            return "ended"
         if time.monotonic() > deadline:
             return "timeout"
         if counts_memory and time.monotonic() > next_glance:

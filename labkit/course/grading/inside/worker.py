@@ -70,12 +70,12 @@ def _supervise(confined: bool) -> None:
 
 def _answer(header: dict, payload: bytes, hand_in: int, limits: confine.Limits, confined: bool) -> None:
     _close_all_but(hand_in)
+    os.setsid()  # a signal to one's own process group would reach the supervisor and the worker, walls or not
     if confined:
         confine.bind_limits(limits)
         confine.hide_processes()
         confine.drop_privilege()
     else:
-        os.setsid()
         confine.bind_limits_unconfined(limits)
     answer(header, payload, hand_in)
 
