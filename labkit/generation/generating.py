@@ -23,7 +23,8 @@ from labkit.models.decoder import Decoder
 class Generation(Report):
     """What a batch of prompts became: the new `tokens` of each row and why it `ended`, and what it took.
 
-    `drafted` and `accepted` count guesses of all rows together; both are 0 without speculation.
+    `drafted` and `accepted` count guesses of all rows together, `refused` the passes of a row that a wrong guess cut
+    short; all are 0 without speculation.
     """
 
     tokens: tuple[tuple[int, ...], ...]
@@ -34,6 +35,7 @@ class Generation(Report):
     steps: int
     drafted: int = 0
     accepted: int = 0
+    refused: int = 0
 
     @property
     def new_tokens(self) -> int:
@@ -53,8 +55,12 @@ class Generation(Report):
 
     @property
     def acceptance(self) -> float | None:
-        """The share of guesses that were accepted; None where nothing was guessed."""
-        return self.accepted / self.drafted if self.drafted else None
+        """How likely a guess was accepted once it was looked at: those after a refused one never are.
+
+        The alpha of Leviathan et al. (2023); None where nothing was guessed.
+        """
+        judged = self.accepted + self.refused
+        return self.accepted / judged if judged else None
 
     def texts(self, tokenizer: PreTrainedTokenizerBase) -> list[str]:
         """The new text of each row, special tokens left out."""
@@ -79,7 +85,7 @@ class Generation(Report):
         ]
         note = f"{len(self.tokens)} rows, ended by {', '.join(sorted(set(self.ended)))}"
         if self.drafted:
-            note += f"; {self.accepted} of {self.drafted} guesses accepted ({self.acceptance:.0%})"
+            note += f"; {self.accepted} of {self.drafted} guesses accepted, {self.acceptance:.0%} of those looked at"
         return Table("Generation", ["phase", "tokens", "passes", "time", "tokens/s"], rows, f"{note}.")
 
     @property
@@ -132,6 +138,7 @@ def _summary(steps: list[Step], prefill_seconds: float, decode_seconds: float) -
         steps=len(steps),
         drafted=sum(sum(step.drafted) for step in steps),
         accepted=sum(sum(step.accepted) for step in steps),
+        refused=sum(a < d for step in steps for a, d in zip(step.accepted, step.drafted, strict=True)),
     )
 
 

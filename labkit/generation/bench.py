@@ -1,0 +1,54 @@
+"""The timed proofs of this room: decoding beside transformers, time over context and batch, and what speculation buys.
+
+They run under `make bench`, on a quiet machine. Speeds count only beside the quality of the same variant's logits.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from labkit.generation.bench_grid import grid
+from labkit.generation.bench_peers import beside_transformers
+from labkit.generation.bench_speculation import speculation
+from labkit.measure.machines import machine
+from labkit.models import Decoder, DecoderConfig, LoadError, load, save
+
+LLAMA_44M = DecoderConfig("llama", 8192, 512, 1408, 12, 8, 4, 64, 1e-6, 4096)
+"""Larger than the last cache of most processors in fp32: 158 MB of matrices."""
+
+TRAINED = Path("bench/training")
+
+
+def bench(out: Path) -> dict[str, Any]:
+    """Run the timed proofs; the result is plain data for JSON. Missing models are *blocked*."""
+    found: dict[str, Any] = {"machine": machine().processor, "torch": torch.__version__}
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        large = random_llama(Path(folder))
+        found["random Llama, 44 M"] = beside_transformers(large)
+        found["context and batch, 44 M"] = grid(load(large, dtype="float32", device="cpu").model)
+    dense, draft = trained("course-dense"), trained("course-draft")
+    missing = {"blocked": "course-dense or course-draft is not trained yet"}
+    found["course-dense"] = beside_transformers(dense) if dense else missing
+    found["speculation"] = speculation(dense, draft) if dense and draft else missing
+    return found
+
+
+def random_llama(folder: Path) -> Path:
+    """The 44 M Llama with random weights, saved so that everybody reads the same."""
+    torch.manual_seed(0)
+    return save(Decoder(LLAMA_44M), folder)
+
+
+def trained(name: str) -> str | Path | None:
+    """A course model as `load` takes it: shipped, or what training left behind; None where there is neither."""
+    for place in (name, TRAINED / name / "model"):
+        try:
+            load(place, dtype="float32", device="cpu")
+        except LoadError:
+            continue
+        return place
+    return None

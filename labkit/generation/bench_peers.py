@@ -1,0 +1,120 @@
+"""Decoding speed in units of transformers' fp32 `generate` on the same weights: CPU time on one thread, wall on all.
+
+Every variant writes 48 tokens after a prompt of 64, in turns; of the times of single steps the tenth percentile is
+taken, which other work on the machine hardly reaches. Choosing the token is part of a step, for all alike.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from labkit.generation.decoding import stream
+from labkit.generation.lean import lean
+from labkit.measure.progress import progress
+from labkit.measure.threads import torch_threads
+from labkit.models import Decoder, load
+from labkit.models.placement import bf16_is_fast
+
+PROMPT, STEPS, ROUNDS = 64, 48, 5
+UNIT = "transformers fp32"
+Clock = Callable[[], float]
+Writer = Callable[[torch.Tensor, Clock], list[float]]
+
+
+def beside_transformers(model: str | Path) -> dict[str, Any]:
+    """Quality of each variant's logits, then its speed at batch 1 and 16."""
+    ours, theirs = (load(model, dtype="float32", device="cpu", backend=b).model for b in ("labkit", "transformers"))
+    variants = {"labkit fp32": ours, "lean fp32": lean(ours), "lean bf16": lean(ours, torch.bfloat16)}
+    writers: dict[str, Writer] = {UNIT: _their_writer(theirs)} | {n: _our_writer(v) for n, v in variants.items()}
+    found: dict[str, Any] = {"quality against transformers fp32": quality(theirs, variants, ours.config.vocab_size)}
+    if bf16_is_fast():
+        half = load(model, dtype="bfloat16", device="cpu", backend="transformers").model
+        writers["transformers bf16"] = _their_writer(half)
+    else:
+        found["transformers bf16"] = {"blocked": "this processor has no instructions for bf16"}
+    for batch in (1, 16):
+        prompt = torch.randint(3, ours.config.vocab_size, (batch, PROMPT), generator=torch.Generator().manual_seed(0))
+        found[f"batch {batch}, 1 thread, CPU time"] = _race(writers, prompt, 1, time.thread_time)
+        found[f"batch {batch}, all threads, wall time"] = _race(writers, prompt, None, time.perf_counter)
+    return found
+
+
+@torch.no_grad()
+def quality(theirs: Any, variants: dict[str, Decoder], vocab: int, prompts: int = 20) -> dict[str, dict[str, float]]:
+    """Cosine and KL (nats) of the last token's logits, mean over random prompts, and first choices that flip."""
+    tokens = torch.randint(3, vocab, (prompts, PROMPT), generator=torch.Generator().manual_seed(1))
+    expected = theirs(tokens).logits[:, -1].double()
+    found = {}
+    for name, model in variants.items():
+        logits = torch.cat([_decoded(model, row[None]) for row in tokens]).double()
+        log_p, log_q = expected.log_softmax(-1), logits.log_softmax(-1)
+        found[name] = {
+            "cosine": torch.cosine_similarity(expected, logits).mean().item(),
+            "KL": (log_p.exp() * (log_p - log_q)).sum(-1).mean().item(),
+            "flips": (expected.argmax(-1) != logits.argmax(-1)).double().mean().item(),
+        }
+    return found
+
+
+def _decoded(model: Decoder, tokens: torch.Tensor) -> torch.Tensor:
+    """The last token goes in on its own, so that it is the decode step that is judged."""
+    cache = model.new_cache(1, tokens.shape[1])
+    model(tokens[:, :-1], cache, last_only=True)
+    return model(tokens[:, -1:], cache)[:, -1]
+
+
+def _race(writers: dict[str, Writer], prompt: torch.Tensor, threads: int | None, clock: Clock) -> dict[str, Any]:
+    steps: dict[str, list[float]] = {name: [] for name in writers}
+    with torch_threads(threads):
+        for _ in progress(range(ROUNDS), f"decoding, batch {len(prompt)}"):
+            for name, write in writers.items():
+                steps[name] += write(prompt, clock)[2:]  # the first steps after a prompt find cold caches
+    best = {name: statistics.quantiles(times, n=10)[0] for name, times in steps.items()}
+    return {
+        name: {"ms a step": 1e3 * t, "tokens/s": len(prompt) / t, "ratio": best[UNIT] / t} for name, t in best.items()
+    }
+
+
+def _our_writer(model: Decoder) -> Writer:
+    def write(prompt: torch.Tensor, clock: Clock) -> list[float]:
+        steps = stream(model, prompt.tolist(), STEPS + 1, stop=lambda new: False)
+        times = [clock() for _ in steps]
+        return [b - a for a, b in pairwise(times)]
+
+    return write
+
+
+def _their_writer(model: Any) -> Writer:
+    from transformers import StoppingCriteria, StoppingCriteriaList
+
+    class Times(StoppingCriteria):
+        """Asked once a step; notes the time and never stops."""
+
+        def __init__(self, clock: Clock) -> None:
+            self.clock, self.times = clock, []
+
+        def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+            self.times.append(self.clock())
+            return torch.zeros(len(input_ids), dtype=torch.bool)
+
+    def write(prompt: torch.Tensor, clock: Clock) -> list[float]:
+        noted = Times(clock)
+        model.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            max_new_tokens=STEPS + 1,
+            do_sample=False,
+            eos_token_id=None,
+            pad_token_id=0,
+            stopping_criteria=StoppingCriteriaList([noted]),
+        )
+        return [b - a for a, b in pairwise(noted.times)]
+
+    return write
