@@ -1,11 +1,12 @@
 """A trained small model as the beginning of a larger one that computes the same function.
 
-Copying from a passage is learned many times faster by a model of a quarter of the cost, so the larger ones start from
+Copying from a passage is learned many times faster by a model of a fraction of the cost, so the larger ones start from
 it (Net2Net, Chen et al., 2015, arXiv 1511.05641; bert2BERT, Chen et al., 2021, arXiv 2110.07143). Every feature of the
 stream, every head and every unit of the MLP is there twice; a matrix that reads something twice takes half of each,
 plus a random part that cancels: [W/2 + N, W/2 - N]. So nothing changes at first, and yet no two copies get the same
-gradient. Experts begin as copies of the MLP (sparse upcycling, Komatsuzaki et al., 2022, arXiv 2212.05055), each with a
-random part of its own, and a router that knows nothing.
+gradient. A layer more is a copy of the one before that adds nothing to the stream yet (block expansion, Wu et al.,
+2024, arXiv 2401.02415). Experts begin as copies of the MLP (sparse upcycling, Komatsuzaki et al., 2022, arXiv
+2212.05055), each with a random part of its own, and a router that knows nothing.
 """
 
 from __future__ import annotations
@@ -15,48 +16,70 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from labkit.models.config import DecoderConfig
-from labkit.models.decoder import MLP, Attention, Decoder, MoE
+from labkit.models.decoder import MLP, Block, Decoder, MoE
 
 
 @torch.no_grad()
 def grow(small: Decoder, config: DecoderConfig, seed: int) -> Decoder:
     """A decoder of shape `config` with the logits of `small`, up to rounding.
 
-    `config` is as wide as `small` or twice as wide, with as many layers, and its experts have as many units as the MLP
-    of `small`. Raises `ValueError` for other shapes.
+    `config` is as wide as `small` or twice as wide, its layers at most twice as many less one, and its experts have as
+    many units as the MLP of `small`. Raises `ValueError` for other shapes.
     """
     times = config.hidden_size // small.config.hidden_size
     _require_shape(small.config, config, times)
     generator = torch.Generator().manual_seed(seed)
     grown = Decoder(config)
     grown.embed_tokens.weight.copy_(small.embed_tokens.weight.repeat(1, times))
-    for new, old in zip(grown.layers, small.layers, strict=True):
-        new.attention_norm.weight.copy_(old.attention_norm.weight.repeat(times))
-        new.mlp_norm.weight.copy_(old.mlp_norm.weight.repeat(times))
-        _attention(new.attention, old.attention, times, generator)
-        if isinstance(new.mlp, MoE):
-            _experts(new.mlp, old.mlp, times, generator)
-        else:
-            for name in ("gate_proj", "up_proj", "down_proj"):
-                _linear(getattr(new.mlp, name), getattr(old.mlp, name), times, generator)
+    added = config.num_layers - small.config.num_layers
+    sources = _sources(small.config.num_layers, added)
+    for place, (new, source) in enumerate(zip(grown.layers, sources, strict=True)):
+        _block(new, small.layers[source], times, generator)
+        if place and sources[place - 1] == source:
+            _silence(new)
     grown.norm.weight.copy_(small.norm.weight.repeat(times) / times)  # the tied head reads every feature that often
     return grown
 
 
 def _require_shape(small: DecoderConfig, large: DecoderConfig, times: int) -> None:
-    wanted = (small.hidden_size * times, small.num_heads * times, small.num_kv_heads * times, small.num_layers)
-    given = (large.hidden_size, large.num_heads, large.num_kv_heads, large.num_layers)
+    wanted = (small.hidden_size * times, small.num_heads * times, small.num_kv_heads * times)
+    given = (large.hidden_size, large.num_heads, large.num_kv_heads)
     inner = large.moe.intermediate_size if large.moe else large.intermediate_size
     wide = small.intermediate_size * (1 if large.moe else times)
-    if times not in (1, 2) or given != wanted or inner != wide or not small.tie_word_embeddings:
-        raise ValueError(f"A model of hidden size, heads, key-value heads and layers {given} cannot grow from {small}.")
+    deep = small.num_layers <= large.num_layers < 2 * small.num_layers
+    if times not in (1, 2) or given != wanted or inner != wide or not deep or not small.tie_word_embeddings:
+        raise ValueError(f"{large} cannot grow from {small}.")
 
 
-def _attention(new: Attention, old: Attention, times: int, generator: torch.Generator) -> None:
+def _sources(layers: int, added: int) -> list[int]:
+    """For each layer of the grown model the one it comes from; those added stand between the last ones.
+
+    >>> _sources(layers=4, added=2)
+    [0, 1, 1, 2, 2, 3]
+    """
+    doubled = range(layers - 1 - added, layers - 1)
+    return [n for n in range(layers) for _ in range(2 if n in doubled else 1)]
+
+
+def _block(new: Block, old: Block, times: int, generator: torch.Generator) -> None:
+    new.attention_norm.weight.copy_(old.attention_norm.weight.repeat(times))
+    new.mlp_norm.weight.copy_(old.mlp_norm.weight.repeat(times))
+    new.attention.q_norm.weight.copy_(old.attention.q_norm.weight)
+    new.attention.k_norm.weight.copy_(old.attention.k_norm.weight)
     for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
-        _linear(getattr(new, name), getattr(old, name), times, generator)
-    new.q_norm.weight.copy_(old.q_norm.weight)
-    new.k_norm.weight.copy_(old.k_norm.weight)
+        _linear(getattr(new.attention, name), getattr(old.attention, name), times, generator)
+    if isinstance(new.mlp, MoE):
+        _experts(new.mlp, old.mlp, times, generator)
+    else:
+        for name in ("gate_proj", "up_proj", "down_proj"):
+            _linear(getattr(new.mlp, name), getattr(old.mlp, name), times, generator)
+
+
+def _silence(block: Block) -> None:
+    """Nothing is written into the stream; what would be written is learned again."""
+    block.attention.o_proj.weight.zero_()
+    block.attention.o_proj.bias.zero_()
+    (block.mlp.experts.down if isinstance(block.mlp, MoE) else block.mlp.down_proj.weight).zero_()
 
 
 def _linear(new: nn.Linear, old: nn.Linear, times: int, generator: torch.Generator) -> None:

@@ -70,13 +70,14 @@ def _match(attention: Attention, first: Attention, still: Bool[Tensor, " pairs"]
     attention.q_proj.bias.mul_(0.05)
     attention.k_proj.bias.mul_(0.05)
     kept = torch.cat([still, still]).float()[:, None]
+    before = _rows(first, 0)  # the head of layer 0 that looks one place back
     for group in range(groups):
-        rows, told = _rows(attention, group), _rows(first, group * (heads // groups))
-        attention.k_proj.weight[rows] = _scaled(first.o_proj.weight[:, told].T * kept)
+        rows = _rows(attention, group)
+        attention.k_proj.weight[rows] = _scaled(first.o_proj.weight[:, before].T * kept)
         value = _orthonormal(attention, generator)
         attention.v_proj.weight[rows] = value
         for head in range(group * (heads // groups), (group + 1) * (heads // groups)):
-            attention.q_proj.weight[_rows(attention, head)] = _scaled(first.v_proj.weight[rows] * kept)
+            attention.q_proj.weight[_rows(attention, head)] = _scaled(first.v_proj.weight[before] * kept)
             attention.o_proj.weight[:, _rows(attention, head)] = COPIED * value.T
 
 

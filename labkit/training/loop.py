@@ -17,6 +17,7 @@ import torch
 from labkit.measure.progress import progress
 from labkit.models.decoder import Decoder
 from labkit.models.placement import choose_dtype
+from labkit.training.balance import balance
 from labkit.training.checkpoint import Progress, save_checkpoint
 from labkit.training.objective import predict
 from labkit.training.optimiser import CLIP, learning_rate
@@ -44,14 +45,18 @@ class Run:
 
 
 def train_step(run: Run, batch: Batch, rate: float) -> float:
-    """One update; returns the loss before it, in nats a learned token. Raises `ValueError` if it is not finite."""
+    """One update; returns the loss before it, in nats a learned token, without what balances experts.
+
+    Raises `ValueError` if it is not finite.
+    """
     for group in run.optimiser.param_groups:
         group["lr"] = rate
-    with precision(run.model.device):
-        loss = predict(run.model, batch.to(run.model.device)).loss
+    batch = batch.to(run.model.device)
+    with precision(run.model.device), balance(run.model, batch.segments >= 0) as routed:
+        loss = predict(run.model, batch).loss
     if not torch.isfinite(loss):
         raise ValueError(f"The loss is {loss.item()} at step {run.progress.step}: lower the `peak` of this stage.")
-    loss.backward()
+    (loss + routed.loss()).backward()
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), CLIP)
     run.optimiser.step()
     run.optimiser.zero_grad(set_to_none=True)

@@ -7,9 +7,10 @@ look one place back need them (see `labkit.training.induction`).
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
-from labkit.models.config import DecoderConfig, RopeConfig
+from labkit.models.config import DecoderConfig, MoeConfig, RopeConfig
 from labkit.training.stages import EVERYTHING, READING, Stage
 from labkit.training.tokenizer import CONTEXT, END, PAD, SPECIAL, VOCAB_SIZE
 
@@ -48,14 +49,21 @@ def qwen3(hidden: int, layers: int, heads: int, kv_heads: int) -> DecoderConfig:
     )
 
 
+def with_experts(dense: DecoderConfig, count: int, chosen: int) -> DecoderConfig:
+    """The same decoder with `count` experts a layer, `chosen` of which are together as wide as its MLP."""
+    layers = tuple(range(dense.num_layers))
+    moe = MoeConfig(count, chosen, dense.intermediate_size // chosen, norm_topk_prob=True, layers=layers)
+    return dataclasses.replace(dense, family="qwen3_moe", moe=moe)
+
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("course-seed", "where the others begin", qwen3(hidden=128, layers=6, heads=2, kv_heads=1), READING),
+        Recipe("course-seed", "where the others begin", qwen3(hidden=128, layers=4, heads=2, kv_heads=1), READING),
         Recipe(
             "course-draft",
             "small decoder that drafts for course-dense",
-            qwen3(hidden=128, layers=6, heads=2, kv_heads=1),
+            qwen3(hidden=128, layers=4, heads=2, kv_heads=1),
             EVERYTHING,
             grown_from="course-seed",
         ),
@@ -63,6 +71,13 @@ RECIPES = {
             "course-dense",
             "decoder that answers from memory and from passages, writes JSON and Python, and calculates",
             qwen3(hidden=256, layers=6, heads=4, kv_heads=2),
+            EVERYTHING,
+            grown_from="course-seed",
+        ),
+        Recipe(
+            "course-moe",
+            "decoder of 8 experts a layer, 2 of them for each token: as much work a token as course-dense",
+            with_experts(qwen3(hidden=256, layers=6, heads=4, kv_heads=2), count=8, chosen=2),
             EVERYTHING,
             grown_from="course-seed",
         ),

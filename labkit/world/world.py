@@ -6,6 +6,7 @@ reach for.
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Iterator
 from functools import cached_property
@@ -114,10 +115,16 @@ class World:
 
 def fresh_shires(seed: int) -> Iterator[Shire]:
     """Shires without end, none of whose names is in the world of `World()`: material for open-book training."""
-    words, phrases = World().taken()
+    words, phrases = _course_names()
     number = 0
     while True:
         rng = random.Random(f"labkit.world.fresh/{seed}/{number}")
         region = REGIONS[number % len(REGIONS)]
         yield build_shire(number % 100, region, rng, set(words), set(phrases))
         number += 1
+
+
+@functools.cache
+def _course_names() -> tuple[set[str], set[str]]:
+    """Words and phrases of the course world, drawn once: it takes half a second."""
+    return World().taken()
