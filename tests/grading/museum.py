@@ -228,8 +228,8 @@ WASTES = {
               "for f in kept: f.write(b'x' * (20 << 20)); f.flush()"), "failed"),
     "a full disk": (wrong("f = open('/tmp/full', 'wb')\nwhile True: f.write(b'x' * (1 << 20))"), "failed"),
     "a million files": (wrong("for i in range(10**6): open(f'/tmp/{i}', 'w').close()"), "failed"),
-    "a giant text": (wrong("return 'x' * (40 << 20)"), None),
-    "a giant list": (wrong("return [0] * (4 << 20)"), None),
+    "a giant text": (wrong("return 'x' * (9 << 20)"), None),
+    "a giant list": (wrong("return [0] * (5 << 18)"), None),
     "nested without end": (wrong("x = []\nfor _ in range(10**5): x = [x]\nreturn x"), "failed"),
     "a giant number": (wrong("return 10 ** 200_000"), "failed"),
     "fifty megabytes of prints": (

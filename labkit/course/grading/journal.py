@@ -44,7 +44,7 @@ def file_name(*texts: str) -> str:
     """A name that every file system takes, readable where the texts are, and different where they differ.
 
     >>> file_name("Zoë / <b>", "00.ipynb")
-    'zoe-b-00-ipynb-8e36b1fd'
+    'zoe-b-00-ipynb-adfa01e9'
     """
     plain = unicodedata.normalize("NFKD", " ".join(texts)).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80]

@@ -46,7 +46,7 @@ def _outcome(text: bytes) -> Outcome:
         return Outcome("returned", value, printed=printed)
     if kind == "raised" and _is_raised(raised):
         return Outcome("raised", raised=Raised(*(readable(part, 200) for part in raised)), printed=printed)
-    if kind not in _TOLD:
+    if type(kind) is not str or kind not in _TOLD:
         raise ValueError("an answer of no known kind")
     own = readable(told) if kind in _OWN_WORDS_KEPT and type(told) is str else ""
     return Outcome(kind, told=own or _TOLD[kind], printed=printed)

@@ -12,6 +12,8 @@ import re
 from typing import Any
 
 _CELL_IN_A_SCRIPT = re.compile(r"^# ?%%.*$|^# In\[[^\]]*\]:.*$", re.MULTILINE)
+_CELL_MAGIC = re.compile(r"\s*%%(\w+)")
+_MAGICS_OVER_PYTHON = ("capture", "prun", "time", "timeit", "trace")
 _MAGIC = re.compile(r"^\s*[%!?]|^\s*get_ipython\(\)\.")
 
 
@@ -32,10 +34,12 @@ def code_cells(content: bytes) -> list[str]:
 def as_python(source: str) -> str | None:
     """A cell as plain Python that binds the same names, magics left out; None where it is no Python.
 
-    >>> as_python("%time x: int = 2")
     >>> as_python("%matplotlib inline\\nx: int = 2; a, b = 1, 3")
     'x = 2\\na = 1\\nb = 3'
     """
+    magic = _CELL_MAGIC.match(source)
+    if magic and magic[1] not in _MAGICS_OVER_PYTHON:
+        return None
     for text in (source, _without_magics(source)):
         try:
             return ast.unparse(_simpler(ast.parse(text)))
