@@ -1,17 +1,20 @@
 """The same decoder in a handful of compiled operators a step: what a batch of one waits for is then mostly its weights.
 
 Not a second decoder: `Decoder.forward` stays what runs, with other modules in its places. Every linear is packed, in
-fp32 or bf16, and a block takes its few new tokens through one fused operator (`labkit.kernels.decode_block`); a
-prompt, a cache of another kind or a block of another make goes through the ordinary block, on packed linears. Experts
+fp32 or bf16, and the few new tokens of a step go through all blocks in one operator (`labkit.kernels.decode_blocks`);
+a prompt, a cache of another kind or a block of another make takes the ordinary way, on packed linears. Experts
 stay as they are.
 """
 
 from __future__ import annotations
 
+import copy
+import itertools
+
 import torch
 from torch import Tensor, nn
 
-from labkit.kernels.decode_block import BlockWeights, decode_block
+from labkit.kernels.decode_blocks import BlockWeights, decode_blocks
 from labkit.kernels.packed_linear import PANEL, pack, packed_linear
 from labkit.models.cache import CachedStep, Step
 from labkit.models.config import DecoderConfig
@@ -38,24 +41,29 @@ class PackedLinear(nn.Module):
         return packed_linear(x, self.packed, self.out_features, self.bias)
 
 
-class FusedBlock(nn.Module):
-    """A block that takes few tokens through one operator, and anything else through the block it was made of.
+class FusedBlocks(nn.Module):
+    """Neighbouring blocks that take few tokens in one operator, and anything else one by one, as they were.
 
-    Both read the same packed bytes: the linears of that block become views of them.
+    Both ways read the same packed bytes: the linears of the blocks become views of them.
     """
 
-    def __init__(self, block: Block, config: DecoderConfig, dtype: torch.dtype) -> None:
+    def __init__(self, blocks: list[Block], config: DecoderConfig, dtype: torch.dtype) -> None:
         super().__init__()
-        self.layer, self.eps, self.block = block.attention.layer, config.norm_eps, block
-        self.weights = _packed(block, dtype)
-        _share(block, self.weights, config)
+        self.first, self.eps, self.blocks = blocks[0].attention.layer, config.norm_eps, nn.ModuleList(blocks)
+        self.weights = [_packed(block, dtype) for block in blocks]
+        for block, weights in zip(blocks, self.weights, strict=True):
+            _share(block, weights, config)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, step: Step) -> Tensor:
-        fused = isinstance(step, CachedStep) and x.shape[0] * x.shape[1] <= FEW_TOKENS
-        if not (fused and step.cache.keys.dtype == x.dtype == torch.float32):
-            return self.block(x, cos, sin, step)
-        keys, values = (c[self.layer, :, :, : step.keys_seen] for c in (step.cache.keys, step.cache.values))
-        return decode_block(x, self.weights, cos, sin, step.positions, keys, values, self.eps)
+        few = isinstance(step, CachedStep) and x.shape[0] * x.shape[1] <= FEW_TOKENS
+        if few and step.cache.keys.dtype == x.dtype == torch.float32:
+            keys, values = step.cache.keys, step.cache.values
+            return decode_blocks(
+                x, self.weights, cos, sin, step.positions, keys, values, self.first, step.keys_seen, self.eps
+            )
+        for block in self.blocks:
+            x = block(x, cos, sin, step)
+        return x
 
 
 def lean(model: Decoder, dtype: torch.dtype = torch.float32) -> Decoder:
@@ -68,16 +76,20 @@ def lean(model: Decoder, dtype: torch.dtype = torch.float32) -> Decoder:
     """
     if model.device.type != "cpu" or model.dtype != torch.float32:
         raise ValueError(f"Lean decoding starts from fp32 on a CPU; this model is {model.dtype} on {model.device}.")
-    if any(isinstance(block, FusedBlock) for block in model.layers):
+    if any(isinstance(block, FusedBlocks) for block in model.layers):
         raise ValueError("This model is lean already.")
-    copy = _copy_sharing_tensors(model)
-    for n, block in enumerate(copy.layers):
-        if _fusable(block, model.config, n):
-            copy.layers[n] = FusedBlock(block, model.config, dtype)
+    fast = _copy_sharing_tensors(model)
+    fused = {n for n, block in enumerate(fast.layers) if _fusable(block, model.config, n)}
     for site in linears(model):
-        if site.expert is None and (site.layer is None or isinstance(copy.layers[site.layer], Block)):
-            replace(copy, site, PackedLinear.of(_plain(copy.get_submodule(site.path), site.path), dtype))
-    return copy.eval().requires_grad_(False)
+        if site.expert is None and site.layer not in fused:
+            replace(fast, site, PackedLinear.of(_plain(fast.get_submodule(site.path), site.path), dtype))
+    groups = itertools.groupby(fast.layers, key=lambda block: block.attention.layer in fused)
+    fast.layers = nn.ModuleList(
+        module
+        for together, blocks in groups
+        for module in ([FusedBlocks(list(blocks), model.config, dtype)] if together else blocks)
+    )
+    return fast.eval().requires_grad_(False)
 
 
 def packed_bytes(model: Decoder) -> int:
@@ -94,8 +106,6 @@ def _packed_linears(model: Decoder) -> list[PackedLinear]:
 
 def _copy_sharing_tensors(model: Decoder) -> Decoder:
     """Another tree of modules over the same tensors, so that replacing a layer of one leaves the other."""
-    import copy
-
     shared = {id(t): t for t in (*model.parameters(), *model.buffers())}
     return copy.deepcopy(model, shared)
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.kernels.decode_block import BlockWeights, decode_block, decode_block_reference
+from labkit.kernels.decode_blocks import BlockWeights, decode_block_reference, decode_blocks
 from labkit.kernels.native import building
 from labkit.kernels.packed_linear import pack, packed_linear, unpack
 from labkit.measure import trace
@@ -92,10 +92,17 @@ def _block(heads, kv_heads, head, hidden, inner, dtype, bias, norms):
     )
 
 
-def _inputs(batch, seq, kv_heads, head, hidden, positions, capacity=12):
-    angles = torch.randn(batch, 1, seq, head // 2)
-    keys, values = torch.randn(2, batch, kv_heads, capacity, head)
-    return torch.randn(batch, seq, hidden), angles.cos(), angles.sin(), positions, keys, values
+def _inputs(batch, seq, kv_heads, layers=2, capacity=20):
+    """The stream, the angles, and caches that hold something already."""
+    angles = torch.randn(batch, 1, seq, 8)
+    keys, values = torch.randn(2, layers, batch, kv_heads, capacity, 16)
+    return torch.randn(batch, seq, 48), angles.cos(), angles.sin(), keys, values
+
+
+def _by_reference(x, weights, cos, sin, positions, keys, values, first, seen, eps):
+    for n, w in enumerate(weights, first):
+        x = decode_block_reference(x, w, cos, sin, positions, keys[n, :, :, :seen], values[n, :, :, :seen], eps)
+    return x
 
 
 SHAPES = [(1, 1, 4, 2), (1, 1, 2, 2), (3, 1, 4, 1), (2, 4, 6, 2), (1, 5, 4, 4)]
@@ -103,51 +110,38 @@ SHAPES = [(1, 1, 4, 2), (1, 1, 2, 2), (3, 1, 4, 1), (2, 4, 6, 2), (1, 5, 4, 4)]
 
 @pytest.mark.parametrize(("batch", "seq", "heads", "kv_heads"), SHAPES)
 @pytest.mark.parametrize("dtype", WIDTHS)
-@pytest.mark.parametrize(("bias", "norms"), [(False, False), (True, True)])
+@pytest.mark.parametrize("extras", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_block_equals_its_reference(way, batch, seq, heads, kv_heads, dtype, bias, norms, threads):
+def test_blocks_equal_their_reference(way, batch, seq, heads, kv_heads, dtype, extras, threads):
+    """Two blocks in the middle of a model of four, with a cache of which only the first slots are seen."""
     torch.set_num_threads(threads)
-    weights = _block(heads, kv_heads, 16, 48, 80, dtype, bias, norms)
+    weights = [_block(heads, kv_heads, 16, 48, 80, dtype, extras, extras) for _ in range(2)]
     positions = torch.stack([torch.arange(start, start + seq) for start in (3, 0, 7)][:batch])
     positions[-1, 0] = -1 if seq > 1 else positions[-1, 0]  # padding on the left
-    given = _inputs(batch, seq, kv_heads, 16, 48, positions)
-    x, cos, sin, _, keys, values = given
-    wanted_keys, wanted_values = keys.clone(), values.clone()
-    expected = decode_block_reference(x, weights, cos, sin, positions, wanted_keys, wanted_values, 1e-6)
-    kept = x.clone()
-    found = decode_block(*given[:1], weights, *given[1:], 1e-6)
+    x, cos, sin, keys, values = _inputs(batch, seq, kv_heads, layers=4)
+    wanted_keys, wanted_values, before = keys.clone(), values.clone(), x.clone()
+    expected = _by_reference(x, weights, cos, sin, positions, wanted_keys, wanted_values, 1, 12, 1e-6)
+    found = decode_blocks(x, weights, cos, sin, positions, keys, values, 1, 12, 1e-6)
     real = positions >= 0
-    torch.testing.assert_close(found[real], expected[real], atol=3e-5, rtol=3e-5)
-    torch.testing.assert_close(keys, wanted_keys, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(values, wanted_values, atol=1e-5, rtol=1e-5)
-    assert torch.equal(x, kept)
+    torch.testing.assert_close(found[real], expected[real], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(keys, wanted_keys, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(values, wanted_values, atol=1e-4, rtol=1e-4)
+    assert torch.equal(x, before)
     assert found.isfinite().all()
 
 
-def test_a_block_writes_into_part_of_a_larger_cache(way):
-    """As the decoder does: one layer, the first slots, of a tensor for all."""
-    weights = _block(4, 2, 16, 48, 80, torch.float32, False, False)
-    cache = torch.randn(2, 3, 2, 20, 16)
-    wanted = cache.clone()
-    x, cos, sin, _, _, _ = _inputs(3, 1, 2, 16, 48, None)
-    positions = torch.tensor([[4], [8], [0]])
-    expected = decode_block_reference(x, weights, cos, sin, positions, wanted[0, :, :, :9], wanted[1, :, :, :9], 1e-6)
-    found = decode_block(x, weights, cos, sin, positions, cache[0, :, :, :9], cache[1, :, :, :9], 1e-6)
-    torch.testing.assert_close(found, expected, atol=3e-5, rtol=3e-5)
-    torch.testing.assert_close(cache, wanted, atol=1e-5, rtol=1e-5)
-
-
 @pytest.mark.parametrize("dtype", WIDTHS)
-def test_what_a_block_costs_is_what_its_reference_does_without_the_trips_between(dtype):
-    weights = _block(4, 2, 16, 48, 80, dtype, True, True)
-    given = _inputs(2, 1, 2, 16, 48, torch.tensor([[11], [11]]))
+def test_blocks_cost_what_their_reference_does_without_the_trips_between(dtype):
+    weights = [_block(4, 2, 16, 48, 80, dtype, True, True) for _ in range(2)]
+    x, cos, sin, keys, values = _inputs(2, 1, 2)
+    rest = (cos, sin, torch.tensor([[11], [11]]), keys, values, 0, 12, 1e-6)
     with trace() as fused:
-        decode_block(given[0], weights, *given[1:], 1e-6)
+        decode_blocks(x, weights, *rest)
     with trace() as plain:
-        decode_block_reference(given[0], weights, *given[1:], 1e-6)
+        _by_reference(x, weights, *rest)
     assert fused.flops == plain.flops > 0
-    matrices = sum(m.nbytes for m in weights if m is not None)
-    cache = given[4].nbytes + given[5].nbytes
+    matrices = sum(m.nbytes for w in weights for m in w)
+    cache = (keys.nbytes + values.nbytes) * 12 // 20
     assert matrices + cache <= _moved(fused) < matrices + cache + 4000 < _moved(plain)
 
 

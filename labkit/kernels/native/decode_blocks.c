@@ -1,8 +1,8 @@
-/* One transformer block for a few tokens: norm, queries keys and values, rotation, cache, attention, MLP.
+/* Transformer blocks for a few tokens, one after another: norm, queries keys and values, rotation, cache, attention, MLP.
  *
- * What torch does in some thirty operators, in one call of five phases; between two of them the threads wait for each
- * other. What is small (the norms) every thread does for itself, so as not to wait. `decode_block.py` says what is
- * computed and holds the reference.
+ * What torch does in some thirty operators a block, in one call for all; a block has five phases, and between two of them the
+ * threads wait for each other. What is small (the norms) every thread does for itself, so as not to wait.
+ * `decode_blocks.py` says what is computed and holds the reference.
  */
 #include <math.h>
 
@@ -12,19 +12,28 @@
 #endif
 
 typedef struct {
+    const float *attention_norm;
+    const void *qkv;
+    const float *qkv_bias, *q_norm, *k_norm;
+    const void *o;
+    const float *o_bias, *mlp_norm;
+    const void *gate_up, *down;
+} weights;
+
+typedef struct {
     /* sizes */
-    long batch, seq, hidden, heads, kv_heads, head, inner, threads;
-    long width; /* bytes of an element of a matrix */
-    long cache_row, cache_head; /* elements from one row, and from one head, of the cache to the next */
-    long keys;                  /* slots that may be seen */
+    long blocks, batch, seq, hidden, heads, kv_heads, head, inner, threads;
+    long width;                              /* bytes of an element of a matrix */
+    long cache_layer, cache_row, cache_head; /* elements from one layer, row or head of the cache to the next */
+    long keys;                               /* slots that may be seen */
     float eps;
     /* read */
-    const float *x, *attention_norm, *mlp_norm, *qkv_bias, *o_bias, *q_norm, *k_norm, *cos, *sin;
-    const void *qkv, *o, *gate_up, *down;
+    const weights *weights;
+    const float *x, *cos, *sin;
     const long *positions;
-    /* written */
+    /* written: the caches from the first of these blocks on */
     float *key_cache, *value_cache, *out, *workspace;
-} block;
+} step;
 
 static void rms_norm(float *out, const float *x, const float *gain, long n, float eps) {
     float scale = 1.0f / sqrtf(dot(x, x, n) / (float)n + eps);
@@ -57,25 +66,25 @@ static void attend(float *out, const float *q, const float *keys, const float *v
 }
 
 /* The heads that share keys and values `g`: turn and keep the new keys of all tokens, then let the queries look. */
-static void head_group(const block *b, float *qkv, float *attended, long g, float *scores) {
+static void head_group(const step *b, const weights *w, long layer, float *qkv, float *attended, long g, float *scores) {
     long group = b->heads / b->kv_heads, width = (b->heads + 2 * b->kv_heads) * b->head, D = b->head;
+    float *keys = b->key_cache + layer * b->cache_layer, *values = b->value_cache + layer * b->cache_layer;
     for (long t = 0; t < b->batch * b->seq; t++) {
         float *row = qkv + t * width, *k = row + (b->heads + g) * D, *v = k + b->kv_heads * D;
         long position = b->positions[t], slot = t / b->seq * b->cache_row + g * b->cache_head + position * D;
-        if (b->k_norm) rms_norm(k, k, b->k_norm, D, b->eps);
+        if (w->k_norm) rms_norm(k, k, w->k_norm, D, b->eps);
         rotate(k, b->cos + t * D / 2, b->sin + t * D / 2, D);
         if (position < 0) continue; /* padding is not kept */
-        memcpy(b->key_cache + slot, k, (size_t)D * sizeof *k);
-        memcpy(b->value_cache + slot, v, (size_t)D * sizeof *v);
+        memcpy(keys + slot, k, (size_t)D * sizeof *k);
+        memcpy(values + slot, v, (size_t)D * sizeof *v);
     }
     for (long t = 0; t < b->batch * b->seq; t++) {
         long place = t / b->seq * b->cache_row + g * b->cache_head, seen = b->positions[t] + 1;
         for (long h = g * group; h < (g + 1) * group; h++) {
             float *q = qkv + t * width + h * D;
-            if (b->q_norm) rms_norm(q, q, b->q_norm, D, b->eps);
+            if (w->q_norm) rms_norm(q, q, w->q_norm, D, b->eps);
             rotate(q, b->cos + t * D / 2, b->sin + t * D / 2, D);
-            attend(attended + (t * b->heads + h) * D, q, b->key_cache + place, b->value_cache + place,
-                   seen > 0 ? seen : 1, D, scores);
+            attend(attended + (t * b->heads + h) * D, q, keys + place, values + place, seen > 0 ? seen : 1, D, scores);
         }
     }
 }
@@ -85,7 +94,8 @@ static void add(float *out, const float *x, const float *y, long from, long to) 
     for (long n = from * PANEL; n < to * PANEL; n++) out[n] = x[n] + y[n];
 }
 
-static void one_thread(const block *b, int me, int all) {
+/* Reads the stream from `x`, leaves it in `b->out`, which may be the same. */
+static void one_block(const step *b, const weights *w, long layer, const float *x, int me, int all) {
     long tokens = b->batch * b->seq, H = b->hidden, I = b->inner, q_size = b->heads * b->head, from, to;
     long width = (b->heads + 2 * b->kv_heads) * b->head, own = tokens * H + b->keys;
     int bytes = (int)b->width;
@@ -93,34 +103,41 @@ static void one_thread(const block *b, int me, int all) {
     float *stream = product + tokens * H, *gate = stream + tokens * H, *up = gate + tokens * I;
     float *normed = up + tokens * I + me * own, *scores = normed + tokens * H;
 
-    for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, b->x + t * H, b->attention_norm, H, b->eps);
+    for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, x + t * H, w->attention_norm, H, b->eps);
     part(width / PANEL, me, all, &from, &to);
-    products(qkv, width, normed, tokens, H, b->qkv, bytes, from, to);
-    for (long t = 0; b->qkv_bias && t < tokens; t++) add(qkv + t * width, qkv + t * width, b->qkv_bias, from, to);
+    products(qkv, width, normed, tokens, H, w->qkv, bytes, from, to);
+    for (long t = 0; w->qkv_bias && t < tokens; t++) add(qkv + t * width, qkv + t * width, w->qkv_bias, from, to);
 #pragma omp barrier
-    for (long g = me; g < b->kv_heads; g += all) head_group(b, qkv, attended, g, scores);
+    for (long g = me; g < b->kv_heads; g += all) head_group(b, w, layer, qkv, attended, g, scores);
 #pragma omp barrier
     part(H / PANEL, me, all, &from, &to);
-    products(product, H, attended, tokens, q_size, b->o, bytes, from, to);
+    products(product, H, attended, tokens, q_size, w->o, bytes, from, to);
     for (long t = 0; t < tokens; t++) {
-        add(stream + t * H, b->x + t * H, product + t * H, from, to);
-        if (b->o_bias) add(stream + t * H, stream + t * H, b->o_bias, from, to);
+        add(stream + t * H, x + t * H, product + t * H, from, to);
+        if (w->o_bias) add(stream + t * H, stream + t * H, w->o_bias, from, to);
     }
 #pragma omp barrier
-    for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, stream + t * H, b->mlp_norm, H, b->eps);
+    for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, stream + t * H, w->mlp_norm, H, b->eps);
     part(I / PANEL, me, all, &from, &to);
-    products(gate, I, normed, tokens, H, b->gate_up, bytes, from, to);
-    products(up, I, normed, tokens, H, (const char *)b->gate_up + I * H * b->width, bytes, from, to);
+    products(gate, I, normed, tokens, H, w->gate_up, bytes, from, to);
+    products(up, I, normed, tokens, H, (const char *)w->gate_up + I * H * b->width, bytes, from, to);
     for (long t = 0; t < tokens; t++)
         for (long n = t * I + from * PANEL; n < t * I + to * PANEL; n++)
             gate[n] = gate[n] / (1.0f + exp_of(-gate[n])) * up[n];
 #pragma omp barrier
     part(H / PANEL, me, all, &from, &to);
-    products(product, H, gate, tokens, I, b->down, bytes, from, to);
+    products(product, H, gate, tokens, I, w->down, bytes, from, to);
     for (long t = 0; t < tokens; t++) add(b->out + t * H, stream + t * H, product + t * H, from, to);
 }
 
-void labkit_decode_block(const block *b) {
+static void one_thread(const step *b, int me, int all) {
+    for (long layer = 0; layer < b->blocks; layer++) {
+        one_block(b, b->weights + layer, layer, layer ? b->out : b->x, me, all);
+#pragma omp barrier
+    }
+}
+
+void labkit_decode_blocks(const step *b) {
 #pragma omp parallel num_threads(b->threads) if (b->threads > 1)
 #ifdef _OPENMP
     one_thread(b, omp_get_thread_num(), omp_get_num_threads());

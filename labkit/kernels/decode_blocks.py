@@ -1,0 +1,221 @@
+"""Transformer blocks for the few new tokens of a decode step, cache included.
+
+With t tokens, h features, n keys seen, W elements in the matrices of e bytes, d features a head, for each block:
+
+| variant                  | bytes                                 | FLOPs                 | operators          |
+|--------------------------|---------------------------------------|-----------------------|--------------------|
+| `decode_block_reference` | e W + cache + every result in between | t (2 W + 4 heads n d) | about 30 a block   |
+| `decode_blocks`          | e W + cache, once 8 t h               | the same              | 1 for all of them (C) |
+
+What is saved is not arithmetic but the trips in between, and the start of each operator: some microseconds, thirty
+times a block, as much as the weights of a small model take to arrive.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from labkit.kernels.attention import attention_reference
+from labkit.kernels.native.building import native
+from labkit.kernels.packed_linear import PANEL, packed_linear_reference
+from labkit.kernels.rms_norm import rms_norm_reference
+from labkit.kernels.rotary import rotary
+from labkit.measure.costs import Cost, Part, TensorSpec, register_cost
+
+
+class BlockWeights(NamedTuple):
+    """Of one block: norms and biases fp32; matrices packed (`packed_linear.pack`), all fp32 or all bf16.
+
+    Matrices with one input are one: panels of q, then k, then v; panels of gate, then of up. Every output is a multiple
+    of 16.
+    """
+
+    attention_norm: Float[Tensor, " hidden"]
+    qkv: Float[Tensor, "qkv_panels hidden 16"]
+    qkv_bias: Float[Tensor, " qkv_out"] | None
+    q_norm: Float[Tensor, " head"] | None
+    k_norm: Float[Tensor, " head"] | None
+    o: Float[Tensor, "hidden_panels q_out 16"]
+    o_bias: Float[Tensor, " hidden"] | None
+    mlp_norm: Float[Tensor, " hidden"]
+    gate_up: Float[Tensor, "two_inner_panels hidden 16"]
+    down: Float[Tensor, "hidden_panels inner 16"]
+
+
+_TENSORS = len(BlockWeights._fields)
+
+
+def decode_block_reference(
+    x: Float[Tensor, "batch seq hidden"],
+    weights: BlockWeights,
+    cos: Float[Tensor, "rows 1 seq half_head"],
+    sin: Float[Tensor, "rows 1 seq half_head"],
+    positions: Int[Tensor, "batch seq"],
+    keys: Float[Tensor, "batch kv_heads keys head"],
+    values: Float[Tensor, "batch kv_heads keys head"],
+    eps: float,
+) -> Float[Tensor, "batch seq hidden"]:
+    """x plus attention plus SwiGLU MLP, each of the normalised stream; new keys and values are written to their slots.
+
+    A token sees the slots up to its own position. Position -1 is padding: nothing is kept, its result means nothing.
+    """
+    w, head = weights, keys.shape[-1]
+    heads, kv_heads = w.o.shape[1] // head, keys.shape[1]
+    qkv = _linear(rms_norm_reference(x, w.attention_norm, eps), w.qkv, w.qkv_bias)
+    q, k, v = qkv.unflatten(-1, (-1, head)).transpose(1, 2).split((heads, kv_heads, kv_heads), dim=1)
+    q = q if w.q_norm is None else rms_norm_reference(q, w.q_norm, eps)
+    k = k if w.k_norm is None else rms_norm_reference(k, w.k_norm, eps)
+    q, k = rotary(q, cos, sin), rotary(k, cos, sin)
+    row, column = torch.where(positions >= 0)
+    keys[row, :, positions[row, column]] = k[row, :, column]
+    values[row, :, positions[row, column]] = v[row, :, column]
+    seen = torch.arange(keys.shape[2], device=x.device) <= positions.clamp(min=0)[:, None, :, None]
+    attended = attention_reference(q, keys, values, seen).transpose(1, 2).flatten(-2)
+    x = x + _linear(attended, w.o, w.o_bias)
+    gate, up = _linear(rms_norm_reference(x, w.mlp_norm, eps), w.gate_up).chunk(2, dim=-1)
+    return x + _linear(torch.nn.functional.silu(gate) * up, w.down)
+
+
+def _linear(x: Tensor, packed: Tensor, bias: Tensor | None = None) -> Tensor:
+    return packed_linear_reference(x, packed, packed.shape[0] * PANEL, bias)
+
+
+def decode_blocks(
+    x: Float[Tensor, "batch seq hidden"],
+    weights: Sequence[BlockWeights],
+    cos: Float[Tensor, "batch 1 seq half_head"],
+    sin: Float[Tensor, "batch 1 seq half_head"],
+    positions: Int[Tensor, "batch seq"],
+    keys: Float[Tensor, "layers batch kv_heads capacity head"],
+    values: Float[Tensor, "layers batch kv_heads capacity head"],
+    first: int,
+    seen: int,
+    eps: float,
+) -> Float[Tensor, "batch seq hidden"]:
+    """Blocks one after another, by `torch.ops.labkit.decode_blocks`; their caches are the layers from `first` on.
+
+    Of these caches the first `seen` slots may be looked at. All is fp32 but the matrices, head a multiple of 16, all
+    blocks of one shape. No gradient.
+    """
+    tensors = [tensor for block in weights for tensor in block]
+    return torch.ops.labkit.decode_blocks(x, tensors, cos, sin, positions, keys, values, first, seen, eps)
+
+
+def workspace_elements(tokens: int, weights: BlockWeights, keys: int, threads: int) -> int:
+    """fp32 elements that the C code needs for what lies between its phases; see `decode_blocks.c`."""
+    hidden, inner = weights.qkv.shape[1], weights.down.shape[1]
+    shared = PANEL * weights.qkv.shape[0] + weights.o.shape[1] + 2 * hidden + 2 * inner
+    return tokens * shared + threads * (tokens * hidden + keys)
+
+
+class _Step(ctypes.Structure):
+    """`step` of `decode_blocks.c`, field by field."""
+
+    _fields_ = (
+        [(name, ctypes.c_long) for name in ("blocks", "batch", "seq", "hidden", "heads", "kv_heads", "head", "inner")]
+        + [(name, ctypes.c_long) for name in ("threads", "width", "cache_layer", "cache_row", "cache_head", "keys")]
+        + [("eps", ctypes.c_float)]
+        + [(name, ctypes.c_void_p) for name in ("weights", "x", "cos", "sin", "positions")]
+        + [(name, ctypes.c_void_p) for name in ("key_cache", "value_cache", "out", "workspace")]
+    )
+
+
+def _on_cpu(
+    x: Tensor,
+    tensors: list[Tensor | None],
+    cos: Tensor,
+    sin: Tensor,
+    positions: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    first: int,
+    seen: int,
+    eps: float,
+) -> Tensor:
+    library = native("decode_blocks")
+    if library is None:
+        return _composite(x, tensors, cos, sin, positions, keys, values, first, seen, eps)
+    x, cos, sin, positions = (t.contiguous() for t in (x, cos, sin, positions))
+    (batch, seq, hidden), out = x.shape, torch.empty_like(x)
+    w, head, threads = BlockWeights(*tensors[:_TENSORS]), keys.shape[-1], torch.get_num_threads()
+    workspace = x.new_empty(workspace_elements(batch * seq, w, seen, threads))
+    pointers = (ctypes.c_void_p * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
+    cache_layer, cache_row, cache_head = keys.stride()[:3]
+    offset = 4 * first * cache_layer
+    library.labkit_decode_blocks(
+        ctypes.byref(
+            _Step(
+                *(len(tensors) // _TENSORS, batch, seq, hidden, w.o.shape[1] // head, keys.shape[2], head),
+                *(w.down.shape[1], threads, w.qkv.itemsize, cache_layer, cache_row, cache_head, seen, eps),
+                *(ctypes.addressof(pointers), x.data_ptr(), cos.data_ptr(), sin.data_ptr(), positions.data_ptr()),
+                *(keys.data_ptr() + offset, values.data_ptr() + offset, out.data_ptr(), workspace.data_ptr()),
+            )
+        )
+    )
+    return out
+
+
+def _composite(
+    x: Tensor,
+    tensors: list[Tensor | None],
+    cos: Tensor,
+    sin: Tensor,
+    positions: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    first: int,
+    seen: int,
+    eps: float,
+) -> Tensor:
+    """The reference, block by block."""
+    for n in range(len(tensors) // _TENSORS):
+        weights = BlockWeights(*tensors[n * _TENSORS : (n + 1) * _TENSORS])
+        caches = (c[first + n, :, :, :seen] for c in (keys, values))
+        x = decode_block_reference(x, weights, cos, sin, positions, *caches, eps)
+    return x
+
+
+def _cost(
+    x: TensorSpec,
+    tensors: Sequence[TensorSpec | None],
+    cos: TensorSpec,
+    sin: TensorSpec,
+    positions: TensorSpec,
+    keys: TensorSpec,
+    values: TensorSpec,
+    first: int,
+    seen: int,
+    eps: float,
+    *,
+    out: TensorSpec,
+) -> Cost:
+    """Weights and seen keys once, the new keys and values written; FLOPs as the reference executes them."""
+    blocks = [BlockWeights(*tensors[n : n + _TENSORS]) for n in range(0, len(tensors), _TENSORS)]
+    tokens = out.numel // out.shape[-1]
+    matrices = sum(m.numel for w in blocks for m in (w.qkv, w.o, w.gate_up, w.down))
+    looking = sum(4 * tokens * w.o.shape[1] * seen for w in blocks)
+    slot = len(blocks) * keys.nbytes // (keys.shape[0] * keys.shape[3])  # one slot of all rows and heads
+    read, new = seen * slot, out.shape[1] * slot
+    weights = [t for t in tensors if t is not None]
+    return Cost(
+        2 * tokens * matrices + looking,
+        reads=[x, *weights, cos, sin, positions, Part(keys, read), Part(values, read)],
+        writes=[out, Part(keys, new), Part(values, new)],
+    )
+
+
+_LIBRARY = torch.library.Library("labkit", "FRAGMENT")
+_LIBRARY.define(
+    "decode_blocks(Tensor x, Tensor?[] weights, Tensor cos, Tensor sin, Tensor positions, "
+    "Tensor(a!) keys, Tensor(b!) values, int first, int seen, float eps) -> Tensor"
+)
+_LIBRARY.impl("decode_blocks", _on_cpu, "CPU")
+_LIBRARY.impl("decode_blocks", _composite, "CUDA")
+_LIBRARY.impl("decode_blocks", lambda x, *rest: torch.empty_like(x), "Meta")
+register_cost("labkit::decode_blocks", _cost)
