@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from labkit.generation.decoding import stream
-from labkit.generation.lean import lean
+from labkit.generation.lean_decoding import lean
 from labkit.measure.progress import progress
 from labkit.measure.threads import torch_threads
 from labkit.models import Decoder, load

@@ -10,7 +10,7 @@ from typing import Any
 from labkit.data import shipped
 from labkit.generation.drafting import Drafter, DraftModel, PromptLookup
 from labkit.generation.generating import Generation, generate
-from labkit.generation.lean import lean
+from labkit.generation.lean_decoding import lean
 from labkit.generation.verifying import expected_speedup
 from labkit.measure.progress import progress
 from labkit.measure.threads import torch_threads

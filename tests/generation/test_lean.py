@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from labkit.generation import GREEDY, DraftModel, generate
-from labkit.generation.lean import FusedBlocks, lean, packed_bytes
+from labkit.generation.lean_decoding import FusedBlocks, lean, packed_bytes
 from labkit.measure import trace
 from labkit.models.config import MoeConfig
 from tests.generation.agreement import agreement
