@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from labkit.data import standard_library
 from labkit.evaluation import prompts
 from labkit.training.examples import Example, Writer
+from labkit.training.roll_call import roll_calls
 from labkit.training.two_hop import two_hops
 from labkit.world import World, ask, extractions, problems, readings, state
 from labkit.world.archive_reading import archive_readings
@@ -32,6 +33,11 @@ def reading(level: Level) -> Source:
         return (_open_book(one, writer) for one in readings(seed, level))
 
     return examples
+
+
+def roll_call(seed: int, writer: Writer) -> Iterator[Example]:
+    """Open-book questions in which only the name decides."""
+    return (_open_book(one, writer) for one in roll_calls(seed))
 
 
 def archive(documents: int) -> Source:
@@ -119,6 +125,7 @@ def training_facts() -> list[Fact]:
 SOURCES: dict[str, Source] = {
     **{f"reading-{n}": reading(level) for n, level in enumerate(CURRICULUM)},
     **{f"archive-{n}": archive(n) for n in (1, 2, 3)},
+    "roll-call": roll_call,
     "two-hop": two_hop,
     "extraction": extraction,
     "arithmetic": arithmetic,

@@ -29,8 +29,8 @@ class Stage:
     length: int = 256
 
 
-_SENTENCES = {"reading-0": 1, "reading-1": 1, "reading-2": 2, "reading-3": 2, "facts": 1}
-_PASSAGES = {"reading-3": 1, "reading-5": 3, "reading-6": 3, "archive-1": 2, "facts": 8, "statements": 1}
+_SENTENCES = {"reading-0": 1, "reading-1": 1, "reading-2": 2, "reading-3": 1, "roll-call": 4, "facts": 1}
+_PASSAGES = {"roll-call": 2, "reading-5": 3, "reading-6": 3, "archive-1": 2, "facts": 8, "statements": 1}
 _WHOLE_DOCUMENTS = {
     "reading-6": 1,
     "archive-3": 5,
@@ -53,7 +53,7 @@ _EVERYTHING = {
 }
 
 READING = (
-    Stage("sentences", _SENTENCES, steps=4_000, gate="reading-3", bar=0.85, rows=4),
+    Stage("sentences", _SENTENCES, steps=8_000, gate="roll-call", bar=0.85, rows=4),
     Stage("passages", _PASSAGES, steps=3_000, gate="reading-6", bar=0.85, rows=4),
     Stage("whole documents", _WHOLE_DOCUMENTS, steps=2_000, gate="archive-3", bar=0.85, length=512, rows=4),
 )

@@ -29,4 +29,4 @@ def tokenizer():
 
 @pytest.fixture
 def tiny():
-    return dataclasses.replace(qwen3(hidden=64, layers=2, heads=2, kv_heads=1), head_dim=32)
+    return dataclasses.replace(qwen3(hidden=64, layers=3, heads=2, kv_heads=1), head_dim=32)

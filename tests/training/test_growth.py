@@ -31,13 +31,12 @@ def mixture(config):
 
 
 def deeper(config):
-    return wide(config, num_layers=3)
+    return wide(config, num_layers=5)
 
 
 def deeper_mixture(config):
-    return dataclasses.replace(
-        mixture(config), num_layers=3, moe=dataclasses.replace(mixture(config).moe, layers=(0, 1, 2))
-    )
+    few = mixture(config)
+    return dataclasses.replace(few, num_layers=4, moe=dataclasses.replace(few.moe, layers=(0, 1, 2, 3)))
 
 
 @pytest.mark.parametrize("shape", [lambda c: c, wide, deeper, mixture, deeper_mixture])
@@ -58,4 +57,4 @@ def test_no_two_copies_stay_equal_once_training_begins(small):
 
 def test_a_shape_it_cannot_grow_into_is_refused(small):
     with pytest.raises(ValueError, match="cannot grow"):
-        grow(small, dataclasses.replace(small.config, num_layers=4), seed=0)
+        grow(small, dataclasses.replace(small.config, num_layers=6), seed=0)

@@ -54,6 +54,6 @@ def test_each_head_of_the_first_layer_looks_most_so_many_places_back(watched, he
 @pytest.mark.parametrize(("layer", "times"), [(1, 3), (2, 1.5)])  # the second reads a stream with more in it
 def test_the_matching_layers_find_the_place_after_an_earlier_occurrence(watched, layer, times):
     rows = torch.arange(RUN, 2 * RUN - 1)
-    found = watched[layer][:, :2, rows, rows - RUN + 1].mean()  # the heads told what stood one place before
+    found = watched[layer][:, :, rows, rows - RUN + 1].mean()
     chance = (1 / (rows + 1.0)).mean()
     assert found > times * chance

@@ -149,7 +149,7 @@ def test_the_sizes_are_those_the_course_promises():
 def test_a_model_that_grows_waits_for_the_one_it_grows_from(recipe, tokenizer, tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPES, recipe.name, recipe)
     wide = dataclasses.replace(
-        recipe.config, hidden_size=128, intermediate_size=384, num_heads=4, num_kv_heads=2, num_layers=3
+        recipe.config, hidden_size=128, intermediate_size=384, num_heads=4, num_kv_heads=2, num_layers=4
     )
     grown = Recipe("grown", "a model for tests", wide, recipe.stages[:1], grown_from=recipe.name)
     with pytest.raises(ValueError, match="first finish `labkit train tiny`"):

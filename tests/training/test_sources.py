@@ -5,6 +5,7 @@ import torch
 
 from labkit.training.examples import Writer
 from labkit.training.recipes import RECIPES
+from labkit.training.roll_call import roll_calls
 from labkit.training.sources import SOURCES, training_facts
 from labkit.training.stages import EVERYTHING, READING, Stage
 from labkit.training.stream import held_out, stream
@@ -91,3 +92,12 @@ def test_every_recipe_keeps_to_the_course_limits():
     assert {name for stage in READING + EVERYTHING for name in (*stage.mixture, *filter(None, [stage.gate]))} <= set(
         SOURCES
     )
+
+
+def test_in_a_roll_call_only_the_name_tells_the_answers_apart():
+    for reading in itertools.islice(roll_calls(4), 60):
+        (passage,) = reading.passages
+        assert 2 <= len(reading.asks) <= 6
+        assert len({a.question for a in reading.asks}) == len(reading.asks)
+        for one in reading.asks:
+            assert one.answer.removeprefix("the ").lower() in passage.text.lower()
