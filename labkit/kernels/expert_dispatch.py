@@ -82,10 +82,12 @@ def expert_dispatch(
 ) -> Float[Tensor, "tokens hidden"]:
     """The fastest variant for these operands; all give the same sum over chosen experts of weight times expert(token).
 
-    Grouped where the operator takes them; on a CPU a token that comes alone goes straight to its experts. The loop for
-    the rest, over experts taken apart at once: cut out one by one, each would get a gradient as large as all together.
+    Grouped where the operator takes them; on a CPU a token that comes alone goes straight to its experts, unless they
+    learn. The loop for the rest, over experts taken apart at once: cut out one by one, each would get a gradient as
+    large as all together.
     """
-    if len(x) == 1 and x.device.type == "cpu":
+    learning = torch.is_grad_enabled() and (gate_up.requires_grad or down.requires_grad)
+    if len(x) == 1 and x.device.type == "cpu" and not learning:
         return expert_dispatch_single(x, indices, weights, gate_up, down)
     if grouped_takes(x, gate_up, down):
         return expert_dispatch_grouped(x, indices, weights, gate_up, down)
