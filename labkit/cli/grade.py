@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("grades"), help="folder for the results; a second run goes on")
     parser.add_argument("--roster", type=Path, help="CSV of the class, as Canvas, Moodle or nbgrader export it")
     parser.add_argument("--lab", metavar="NN", help="the lab, where the notebooks are not to say it themselves")
+    parser.add_argument("--gradebook", type=Path, help="gradebook.db of an nbgrader course, to be filled as well")
     parser.add_argument("--workers", type=int, help="processes; one a core when not given")
     parser.add_argument("--unsafe", action="store_true", help="without a sandbox: for your own notebooks only")
 
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
         lab=options.lab,
         confined=not options.unsafe,
         workers=options.workers,
+        gradebook=options.gradebook,
     )
     print(result)
     return 0

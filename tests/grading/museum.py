@@ -224,7 +224,7 @@ WASTES = {
         wrong("import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n"
               "        kept = b'x' * (100 << 20)\n        time.sleep(60)\ntime.sleep(60)"), "crash"),
     "memory in files": (
-        wrong("kept = [open(f'/dev/shm/{i}', 'wb') for i in range(9)]\n"
+        wrong("kept = [open(f'/tmp/{i}', 'wb') for i in range(9)]\n"
               "for f in kept: f.write(b'x' * (20 << 20)); f.flush()"), "failed"),
     "a full disk": (wrong("f = open('/tmp/full', 'wb')\nwhile True: f.write(b'x' * (1 << 20))"), "failed"),
     "a million files": (wrong("for i in range(10**6): open(f'/tmp/{i}', 'w').close()"), "failed"),
@@ -245,7 +245,7 @@ LEAVES_BEHIND = {
     "a daemon and its files": (
         right_after(
             "import os, time\nif len(rows) == 5 and os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
-            "        open('/tmp/left', 'w').write('x'); open('/dev/shm/left', 'w').write('x')\n"
+            "        open('/tmp/left', 'w').write('x')\n"
             "        time.sleep(3600)\n    os._exit(0)"), "passed"),
 }  # fmt: skip
 

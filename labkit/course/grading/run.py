@@ -9,6 +9,7 @@ from labkit.course.catalogue import notebooks_dir
 from labkit.course.grading.crew import run_all, usable_cores
 from labkit.course.grading.feedback import write_feedback
 from labkit.course.grading.grade_one import Job, Settings, grade_job, lab_of_file, unread
+from labkit.course.grading.gradebook import fill_gradebook
 from labkit.course.grading.grades import Grade
 from labkit.course.grading.identity import Owner
 from labkit.course.grading.journal import Journal, only_writer
@@ -47,10 +48,12 @@ def grade_folder(
     lab: str | None = None,
     confined: bool = True,
     workers: int | None = None,
+    gradebook: Path | None = None,
 ) -> ClassResult:
     """Grade every notebook under `folder` into `out`; a second run does what the first left undone.
 
-    `lab` names the lab where the notebooks are not to say so themselves. Raises `SandboxError` where the sandbox does
+    `lab` names the lab where the notebooks are not to say so themselves, `gradebook` the database of an nbgrader course
+    that is to be filled as well. Raises `SandboxError` where the sandbox does
     not hold and `confined` is asked for, `ValueError` for what is wrong with the folder, the seed or the roster.
     """
     settings = Settings(Seed.read(seed_file), lab, confined)
@@ -74,6 +77,8 @@ def grade_folder(
         write_tables(found, out)
         write_feedback(found, out)
         write_summary(found, out)
+        if gradebook is not None:
+            fill_gradebook(found, gradebook)
     return ClassResult(found, len(waiting), len(submissions) - len(waiting), out)
 
 

@@ -51,25 +51,27 @@ def give_up_root() -> None:
 
 
 def enter_own_room() -> None:
-    """New user, process and mount namespaces with empty `/tmp`, `/dev/shm` and `/proc`; holds from the next fork on."""
+    """New user, process and mount namespaces; an empty `/tmp` to write to, nothing in `/proc`. The next child is the
+    first process there. A descriptor of `/proc` that was opened before still sees all.
+    """
     user, group = os.getuid(), os.getgid()
     _libc("unshare", _NEW_USER | _NEW_PID | _NEW_MOUNT)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{NOBODY} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1")
-    for folder in (b"/tmp", b"/dev/shm"):
-        _libc("mount", b"tmpfs", folder, b"tmpfs", _NO_SUID | _NO_DEVICES, _SCRATCH)
-
-
-def hide_processes() -> None:
-    """Nothing of `/proc` is left to read. The supervisor, which counts memory, keeps its view."""
-    _libc("unshare", _NEW_MOUNT)
+    _libc("mount", b"tmpfs", b"/tmp", b"tmpfs", _NO_SUID | _NO_DEVICES, _SCRATCH)
     _libc("mount", b"tmpfs", b"/proc", b"tmpfs", _NO_SUID | _NO_DEVICES | _READ_ONLY, _NOTHING)
 
 
-def bind_limits(limits: Limits) -> None:
-    """Soft and hard alike. A process of its own user namespace counts its processes from one."""
-    held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+def address_space() -> int:
+    """Bytes of address space of this process, which a limit for its child has to leave room for. Linux only."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def bind_limits(limits: Limits, held: int) -> None:
+    """Soft and hard alike; `held` bytes of address space are there already. A user namespace counts its processes
+    from one.
+    """
     for kind, value in (
         (resource.RLIMIT_AS, held + limits.memory),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
@@ -89,15 +91,17 @@ def bind_limits_unconfined(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (held + limits.memory, held + limits.memory))
+        most = address_space() + limits.memory
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def drop_privilege() -> None:
     """No capability now, none to be had later, and the refused system calls refused."""
     _libc("prctl", _PR_SET_SECUREBITS, _NO_ROOT_PRIVILEGE, 0, 0, 0)
-    for capability in range(_LAST_CAPABILITY + 1):
-        ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # beyond the kernel's last one it fails
+    libc = ctypes.CDLL(None)
+    capabilities = iter(range(_LAST_CAPABILITY + 1))
+    while libc.prctl(_PR_CAPBSET_DROP, next(capabilities), 0, 0, 0) == 0:
+        continue  # until the kernel knows no further one
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_V3, 0))
     _libc("syscall", _CAPSET[os.uname().machine], header, ctypes.create_string_buffer(24))
     seccomp.install()

@@ -9,7 +9,6 @@ import re
 import select
 import signal
 import time
-from pathlib import Path
 from typing import Literal
 
 from labkit.course.grading.inside.confine import Limits
@@ -30,11 +29,13 @@ class End:
     handed_in: list[bytes]
 
 
-def watch(child: int, answers: int, limits: Limits, most_bytes: int, counts_memory: bool) -> End:
-    """Returns when the child and all its descendants are gone."""
+def watch(child: int, answers: int, limits: Limits, most_bytes: int, processes: int | None) -> End:
+    """Returns when the child and all its descendants are gone. `processes` is a descriptor of the `/proc` of a sandbox;
+    without one memory is not counted.
+    """
     received = bytearray()
-    reason = _until_done(child, answers, limits, most_bytes, counts_memory, received)
-    _kill(child, counts_memory)
+    reason = _until_done(child, answers, limits, most_bytes, processes, received)
+    _kill(child, confined=processes is not None)
     _, raw, usage = os.wait4(child, 0)
     status = os.waitstatus_to_exitcode(raw)
     if reason == "ended" and status < 0 and usage.ru_utime + usage.ru_stime >= limits.cpu_seconds - 0.5:
@@ -43,7 +44,7 @@ def watch(child: int, answers: int, limits: Limits, most_bytes: int, counts_memo
 
 
 def _until_done(
-    child: int, answers: int, limits: Limits, most_bytes: int, counts_memory: bool, received: bytearray
+    child: int, answers: int, limits: Limits, most_bytes: int, processes: int | None, received: bytearray
 ) -> Reason:
     deadline = time.monotonic() + limits.wall_seconds
     next_glance = time.monotonic() + _GLANCE
@@ -64,8 +65,8 @@ def _until_done(
             return "output"
         if time.monotonic() > deadline:
             return "timeout"
-        if counts_memory and time.monotonic() > next_glance:
-            if memory_of_others() > limits.memory:
+        if processes is not None and time.monotonic() > next_glance:
+            if memory_of_others(processes) > limits.memory:
                 return "memory"
             next_glance = time.monotonic() + _GLANCE
 
@@ -81,20 +82,21 @@ def _kill(child: int, confined: bool) -> None:
         os.kill(child, signal.SIGKILL) if confined else os.killpg(child, signal.SIGKILL)
 
 
-def memory_of_others() -> int:
+def memory_of_others(processes: int) -> int:
     """Bytes of memory held by the processes below this one; a page that several share is counted in shares (PSS).
 
     The sandbox's `/proc` shows its first process, the worker, this supervisor and what it watches; nothing else.
     """
     ours = {1, os.getpid(), os.getppid()}
-    processes = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-    return sum(_held_by(process) for process in processes if process not in ours)
+    others = (int(name) for name in os.listdir(processes) if name.isdecimal())
+    return sum(_held_by(processes, process) for process in others if process not in ours)
 
 
-def _held_by(process: int) -> int:
+def _held_by(processes: int, process: int) -> int:
     try:
-        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+        rollup = os.open(f"{process}/smaps_rollup", os.O_RDONLY, dir_fd=processes)
+        with os.fdopen(rollup, encoding="ascii") as file:
+            found = _PSS.search(file.read())
     except OSError:  # it has just ended
         return 0
-    found = _PSS.search(rollup)
     return int(found[1]) * 1024 if found else 0

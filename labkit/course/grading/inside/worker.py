@@ -9,6 +9,7 @@ runs. When the answerer ends or is killed, the kernel ends all it has started.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import select
 import sys
@@ -30,6 +31,7 @@ def main(confined: bool, preload: tuple[str, ...]) -> None:
     if confined:
         confine.give_up_root()
     _warm(preload)
+    gc.freeze()  # a collection in a child would touch, and so copy, every page it shares with its parent
     write_frame(REPLIES, READY)
     while _request_waits():
         child = os.fork()
@@ -56,24 +58,26 @@ def _supervise(confined: bool) -> None:
     header = decode(read_frame(REQUESTS, MAX_HEADER).decode())
     payload = read_frame(REQUESTS, MAX_PAYLOAD)
     limits = confine.Limits(**header.pop("limits"))
+    processes, held = None, 0
     if confined:
+        processes, held = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY), confine.address_space()
         confine.enter_own_room()
     answers, hand_in = os.pipe()
     child = os.fork()
     if child == 0:
-        _in_child(lambda: _answer(header, payload, hand_in, limits, confined))
+        _in_child(lambda: _answer(header, payload, hand_in, limits, held))
     del payload
     os.close(hand_in)
-    end = watch(child, answers, limits, header["most_bytes"], counts_memory=confined)
+    end = watch(child, answers, limits, header["most_bytes"], processes)
     write_frame(REPLIES, encode(dataclasses.asdict(end), max_bytes=MAX_PAYLOAD).encode())
 
 
-def _answer(header: dict, payload: bytes, hand_in: int, limits: confine.Limits, confined: bool) -> None:
+def _answer(header: dict, payload: bytes, hand_in: int, limits: confine.Limits, held: int) -> None:
+    """`held` is 0 without a sandbox."""
     _close_all_but(hand_in)
     os.setsid()  # a signal to one's own process group would reach the supervisor and the worker, walls or not
-    if confined:
-        confine.bind_limits(limits)
-        confine.hide_processes()
+    if held:
+        confine.bind_limits(limits, held)
         confine.drop_privilege()
     else:
         confine.bind_limits_unconfined(limits)
