@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from labkit.cli import grade
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. What a user did wrong is told in one sentence, without a traceback."""
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     ship = command("ship", _ship, "ask a trained model everything and put it, with its card, into data/models")
     ship.add_argument("name", help="a name that train takes")
     ship.add_argument("--out", type=Path, default=Path("bench/training"), help="folder that train wrote to")
+    grade.add_arguments(command("grade", grade.run, "grade a folder of strangers' notebooks in a sandbox"))
     bench = command("bench", _bench, "run the timed comparisons and write them as JSON")
     bench.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
     return parser
