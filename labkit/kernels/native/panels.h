@@ -9,7 +9,7 @@
 #define LABKIT_PANELS_H
 #include "vectors.h"
 
-enum { PANEL = 16, ROWS = 6 };
+enum { PANEL = 16, ROWS = 6, AHEAD = 1024 };
 
 /* The 16 weights of one input. `width` is the bytes of a weight, known when the compiler sees it. */
 ALWAYS void weights_of(const void *panel, long input, const int width, f8 *first, f8 *second) {
@@ -38,17 +38,21 @@ ALWAYS void tile(const int M, const int width, float sums[][PANEL], const float 
     for (int m = 0; m < M; m++) store(sums[m], first[m]), store(sums[m] + 8, second[m]);
 }
 
-/* One row by one panel: four inputs at a time, because one sum alone would wait for itself. */
+/* One row by one panel: four inputs at a time, because one sum alone would wait for itself. With bfloat16 a line of memory is
+ * used up twice as fast as the processor expects, so it is asked for ahead: 12 % more bytes a second, in float none. */
 ALWAYS void tile_of_one(const int width, float sums[][PANEL], const float *x, long in, const void *panel) {
     f8 first[4], second[4], w0, w1;
     for (int j = 0; j < 4; j++) first[j] = second[j] = (f8){0};
     long k = 0;
-    for (; k + 4 <= in; k += 4)
+    for (; k + 4 <= in; k += 4) {
+        const char *next = (const char *)panel + k * PANEL * width + AHEAD;
+        if (width == 2) __builtin_prefetch(next), __builtin_prefetch(next + 64);
         for (int j = 0; j < 4; j++) {
             weights_of(panel, k + j, width, &w0, &w1);
             first[j] += x[k + j] * w0;
             second[j] += x[k + j] * w1;
         }
+    }
     for (; k < in; k++) {
         weights_of(panel, k, width, &w0, &w1);
         first[0] += x[k] * w0;
