@@ -39,6 +39,8 @@ class Lab:
         self._records = Records(self._store, self.number)
         self._seen: dict[str, float] = {}  # results shown before they were predicted
         self.ledger = Ledger(self._store, self.number, self._show)
+        if any(self._records.exercise(name).attempts for name in self._checks.exercises):
+            self._show(messages.welcome_card(self.progress()))
 
     @property
     def number(self) -> str:

@@ -6,9 +6,19 @@ from labkit.course.cards.card import Card, Status
 from labkit.course.describe import picture
 from labkit.course.exercise import Exercise, Prediction
 from labkit.course.judgement import Result
+from labkit.course.progress import Progress
 from labkit.course.records import Calibration, PredictionRecord
 
 _SHOWN_PRINT = 600
+
+
+def welcome_card(progress: Progress) -> Card:
+    """Where a learner who comes back goes on."""
+    if progress.next_exercise is None:
+        told = "All exercises of this lab are passed; `lab.progress()` tells more."
+        return Card(Status.PASSED, progress.title, "", (told,))
+    left = f"{progress.minutes_left} minutes of exercises are left"
+    return Card(Status.NOTE, progress.title, "", (f"You were here before. Next: `{progress.next_exercise}`; {left}.",))
 
 
 def check_card(exercise: Exercise, result: Result) -> Card:

@@ -23,6 +23,11 @@ class Progress(Report):
     def minutes_left(self) -> int:
         return sum(minutes for *_, minutes in self.rows)
 
+    @property
+    def next_exercise(self) -> str | None:
+        """The first exercise that is not passed."""
+        return next((item for _, item, _, minutes in self.rows if minutes), None)
+
     def table(self) -> Table:
         rows = [[lab, item, state, minutes or ""] for lab, item, state, minutes in self.rows]
         note = f"{self.minutes_left} minutes of exercises left. {self.calibration}"

@@ -265,6 +265,17 @@ def test_progress_counts_the_minutes_left(lab, said):
     assert "✓ passed" in lab.progress()._repr_html_()
 
 
+def test_who_comes_back_is_told_where_to_go_on(lab, said):
+    Lab(99)
+    assert not said()
+    first, second = list(lab._checks.exercises)[:2]
+    lab.check(named(right))
+    said()
+    Lab(99)
+    assert f"You were here before. Next: `{second}`" in (told := said())
+    assert first not in told
+
+
 def test_a_lab_is_found_by_number_however_written(sample):
     assert Lab(99).number == Lab("99").number == "99"
     assert repr(Lab(99)) == "Lab 99: A sample"
