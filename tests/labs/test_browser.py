@@ -3,6 +3,7 @@
 Screenshots of both themes are kept in `bench/screens`, to be looked at by a person.
 """
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -10,13 +11,55 @@ import pytest
 
 SCREENS = Path(__file__).parents[2] / "bench" / "screens"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-LAB = "00_your_machine.ipynb"
-SOLUTION = """@lab.check
+
+
+@dataclasses.dataclass(frozen=True)
+class Walk:
+    """What a learner does in one lab: the notebook, its first exercise solved and got wrong, and what they are told."""
+
+    notebook: str
+    exercise: str
+    solution: str
+    mistake: tuple[str, str]
+    diagnosis: str
+    hint: str
+    figures: int
+
+    @property
+    def mistaken(self) -> str:
+        return self.solution.replace(*self.mistake)
+
+
+WALKS = (
+    Walk(
+        notebook="00_your_machine.ipynb",
+        exercise="matmul_cost",
+        solution="""@lab.check
 def matmul_cost(m, k, n, bytes_per_element):
     return 2 * m * k * n, bytes_per_element * (m * k + k * n + m * n)
-"""
-MISTAKE = SOLUTION.replace("2 * m", "m")
-
+""",
+        mistake=("2 * m", "m"),
+        diagnosis="one operation for each weight",
+        hint="depend on all three sizes",
+        figures=3,
+    ),
+    Walk(
+        notebook="01_one_architecture.ipynb",
+        exercise="parameters",
+        solution="""@lab.check
+def parameters(config):
+    hidden, head = config["hidden_size"], config["head_dim"]
+    heads = config["num_attention_heads"] + config["num_key_value_heads"]
+    layer = 2 * hidden * heads * head + 3 * hidden * config["intermediate_size"]
+    tables = 1 if config["tie_word_embeddings"] else 2
+    return config["num_hidden_layers"] * layer + tables * config["vocab_size"] * hidden
+""",
+        mistake=("+ 3 * hidden", "+ 2 * hidden"),
+        diagnosis="two matrices in the MLP",
+        hint="one after the other",
+        figures=3,
+    ),
+)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -25,7 +68,7 @@ class Notebook:
 
     def __init__(self, page, address):
         self.page = page
-        page.goto(address.format(LAB))
+        page.goto(address, timeout=90_000)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         page.wait_for_selector("text=Python 3 (ipykernel) | Idle", timeout=90_000)
 
@@ -58,47 +101,63 @@ class Notebook:
 
 
 @pytest.fixture
-def notebook(browser, jupyterlab, request):
-    theme = request.param
-    outside = []
-    page = browser.new_page(viewport={"width": 1280, "height": 1500})
-    page.on(
-        "request", lambda r: outside.append(r.url) if "127.0.0.1" not in r.url and r.url.startswith("http") else None
-    )
-    yield theme, Notebook(page, jupyterlab(THEMES[theme]))
-    assert page.locator("text=/notified about official/").count() == 0
-    page.close()
+def opened(browser, jupyterlab):
+    """Opens a notebook in a theme; afterwards nothing may have been asked of another machine."""
+    outside, pages = [], []
+
+    def run(walk, theme):
+        page = browser.new_page(viewport={"width": 1280, "height": 1500})
+        pages.append(page)
+        page.on(
+            "request", lambda r: outside.append(r.url) if "127.0.0.1" not in r.url and "http" in r.url[:5] else None
+        )
+        return Notebook(page, jupyterlab(THEMES[theme]).format(walk.notebook))
+
+    yield run
+    for page in pages:
+        assert page.locator("text=/notified about official/").count() == 0
+        page.close()
     assert outside == []
 
 
-@pytest.mark.parametrize("notebook", THEMES, indirect=True)
-def test_a_learner_fails_takes_a_hint_and_passes(notebook):
-    theme, open_lab = notebook
+by_notebook = pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.notebook[:2])
+
+
+def test_every_lab_is_walked_through():
+    labs = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
+    assert sorted(walk.notebook for walk in WALKS) == labs
+
+
+@by_notebook
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_learner_fails_takes_a_hint_and_passes(opened, walk, theme):
+    open_lab, name = opened(walk, theme), walk.notebook[:2]
     open_lab.run(open_lab.cell("import labkit as lk"))
-    exercise = open_lab.cell("def matmul_cost")
+    exercise = open_lab.cell(f"def {walk.exercise}")
     open_lab.run(exercise)
     exercise.locator("text=/not started/i").wait_for(timeout=90_000)
 
-    open_lab.write(exercise, MISTAKE)
+    open_lab.write(exercise, walk.mistaken)
     open_lab.run(exercise)
-    exercise.locator("text=/one operation for each weight/").wait_for(timeout=30_000)
+    exercise.locator(f"text=/{walk.diagnosis}/").wait_for(timeout=30_000)
     exercise.get_by_role("button", name=re.compile("Hint 1")).press("Enter")  # by keyboard
-    exercise.locator("text=/depend on all three sizes/").wait_for(timeout=30_000)
-    open_lab.shoot(f"{theme}-mistake", exercise)
+    exercise.locator(f"text=/{walk.hint}/").wait_for(timeout=30_000)
+    open_lab.shoot(f"{name}-{theme}-mistake", exercise)
 
-    open_lab.write(exercise, SOLUTION)
+    open_lab.write(exercise, walk.solution)
     open_lab.run(exercise)
     exercise.locator("text=/Passed/").wait_for(timeout=30_000)
-    assert exercise.locator("text=/one operation for each weight/").count() == 0
-    open_lab.shoot(f"{theme}-passed", exercise)
+    assert exercise.locator(f"text=/{walk.diagnosis}/").count() == 0
+    open_lab.shoot(f"{name}-{theme}-passed", exercise)
 
 
-@pytest.mark.parametrize("notebook", ["light"], indirect=True)
-def test_run_all_reaches_the_end_of_an_unsolved_lab(notebook):
-    theme, open_lab = notebook
+@by_notebook
+def test_run_all_reaches_the_end_of_an_unsolved_lab(opened, walk):
+    open_lab = opened(walk, "light")
     open_lab.run_all()
-    for n, image in enumerate(open_lab.page.locator(".jp-OutputArea img").all()):
+    images = open_lab.page.locator(".jp-OutputArea img")
+    for n, image in enumerate(images.all()):
         image.scroll_into_view_if_needed()
-        open_lab.shoot(f"{theme}-figure-{n}")
-    assert open_lab.page.locator(".jp-OutputArea img").count() >= 3
+        open_lab.shoot(f"{walk.notebook[:2]}-light-figure-{n}")
+    assert images.count() >= walk.figures
     assert open_lab.page.locator("text=/Error displaying widget/").count() == 0
