@@ -132,6 +132,12 @@ EMPTY = [b"", b"  ", b"[]", b"null", b"{", b"{}", b'{"cells": 3}', b'{"cells": [
 BOMBS = [b"PK\x03\x04\0", b"[" * 10**5, b'{"cells":' * 10**5, b'{"a": ' + b"9" * 5000 + b"}"]
 
 
+def test_fifty_megabytes_of_outputs_do_no_harm():
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * (50 << 20)}
+    cell = {"cell_type": "code", "source": "def knee(r, s, l): return 1", "outputs": [output], "metadata": {}}
+    assert "knee" in cut(json.dumps({"nbformat": 4, "cells": [cell]}).encode(), LABS)["sources"]
+
+
 @pytest.mark.parametrize("content", EMPTY + BOMBS)
 def test_what_is_no_notebook_says_why(content):
     found = cut(content, LABS)
