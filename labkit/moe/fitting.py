@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from labkit.moe.bias import moved_bias
 from labkit.moe.layer import RoutedMLP
 from labkit.moe.planted import Planted
-from labkit.training.balance import balance
+from labkit.training.balance import balance, load_balance_loss
 
+BalanceLoss = Callable[[Float[Tensor, "tokens experts"], int], Float[Tensor, ""]]
 BATCH, EXAM = 128, 2048
 
 
@@ -37,10 +39,11 @@ def fit(
     steps: int = 300,
     seed: int = 0,
     balance_weight: float = 0.0,
+    balance_loss: BalanceLoss = load_balance_loss,
     bias_rate: float = 0.0,
     learning_rate: float = 5e-3,
 ) -> Fit:
-    """Adam on the square error plus `balance_weight` times the load-balance loss; `bias_rate` moves a mixture's bias.
+    """Adam on the square error plus `balance_weight` times `balance_loss`; `bias_rate` moves a mixture's bias.
 
     Inputs of `seed` are the same for every layer, in the same order.
     """
@@ -51,8 +54,9 @@ def fit(
         x, y, _ = task.draw(BATCH, generator)
         with balance(layer) as routed:
             loss = nn.functional.mse_loss(layer(x), y)
+        balanced = sum(balance_weight * balance_loss(logits, chosen) for logits, chosen in routed.calls)
         optimiser.zero_grad()
-        (loss + routed.loss(balance=balance_weight, calm=0.0)).backward()
+        (loss + balanced).backward()
         optimiser.step()
         if bias_rate and isinstance(layer, RoutedMLP):
             layer.bias = moved_bias(layer.bias, layer.choose(routed.calls[0][0].detach())[0], bias_rate)
