@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from labkit.cli import grade as command
@@ -78,8 +79,11 @@ def test_a_killed_run_goes_on_where_it_stopped(sandbox, hand_in, make_notebook):
     journal = hand_in.out / "submissions"
     while len(list(journal.glob("*.json"))) < 3 and first.poll() is None:
         time.sleep(0.05)
+    started = psutil.Process(first.pid).children(recursive=True)
     first.send_signal(signal.SIGKILL)
     first.wait()
+    assert started
+    assert not psutil.wait_procs(started, timeout=30)[1], "a killed run left processes behind"
     before = {path: path.stat().st_mtime_ns for path in journal.glob("*.json")}
     assert 3 <= len(before) < 12
     result = grade(hand_in)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
@@ -47,7 +48,7 @@ def _until_broken(
 ) -> Iterator[Made]:
     """Takes from `source` until it is empty or the pool breaks; the jobs that were under way then are `lost`."""
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
         waiting: dict[concurrent.futures.Future, Given] = {}
         is_broken = False
         while True:
@@ -65,6 +66,16 @@ def _until_broken(
                     is_broken = True
                 else:
                     yield made
+
+
+def _end_with_parent() -> None:
+    """A killed run leaves nothing behind: its workers end, and with each worker its sandbox."""
+
+    def wait_and_end() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
 
 
 _NOTHING = object()
