@@ -123,11 +123,6 @@ def opened(browser, jupyterlab):
 by_notebook = pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.notebook[:2])
 
 
-def test_every_lab_is_walked_through():
-    labs = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
-    assert sorted(walk.notebook for walk in WALKS) == labs
-
-
 @by_notebook
 @pytest.mark.parametrize("theme", THEMES)
 def test_a_learner_fails_takes_a_hint_and_passes(opened, walk, theme):
