@@ -41,7 +41,7 @@ from labkit.training.stream import stream
 
 WIDTHS, LAYERS, STEPS, ROWS, LENGTH = (64, 128, 192, 256, 320), 2, 400, 2, 512
 LOOKS = 6
-"""Held-out looks in a training, evenly spaced, the last at its end."""
+"""Held-out looks in a training, evenly spaced, the last within as many steps of its end."""
 HELD_OUT_BATCHES = 24
 SEED = 0
 
