@@ -15,7 +15,7 @@ check: lint  ## the quick tier for daily work
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow"
 
 dev:
-	@$(or $(PYTHON),$(error The course needs Python 3.11 or newer; name one: make test PYTHON=/path/to/python)) -m labkit setup --extra dev
+	@$(or $(PYTHON),$(error The course needs Python 3.11 or newer; name one: make test PYTHON=/path/to/python)) -m labkit setup --extra dev --extra rag --extra grading
 
 lint: dev
 	$(PY) -m ruff check .

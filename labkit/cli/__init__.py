@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("models", _models, "list the models that load without a network")
     train = command("train", _train, "train one of the course's models by its recipe; goes on where it stopped")
-    train.add_argument("name", help="course-seed first, then course-dense, course-draft or course-moe")
+    train.add_argument("name", help="course-embed; or course-seed, and then course-dense, course-draft or course-moe")
     train.add_argument("--out", type=Path, default=Path("bench/training"), help="folder for checkpoints and weights")
     train.add_argument("--minutes", type=float, default=75, help="stop after so long, keeping a checkpoint")
     ship = command("ship", _ship, "ask a trained model everything and put it, with its card, into data/models")
@@ -133,11 +133,22 @@ def _train(options: argparse.Namespace) -> int:
     from labkit.training import train
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if options.name == "course-embed":
+        from labkit.training.embedding import train_embedding
+
+        print(train_embedding(options.out, options.minutes))
+        return 0
     print(train(options.name, out=options.out, minutes=options.minutes))
     return 0
 
 
 def _ship(options: argparse.Namespace) -> int:
+    if options.name == "course-embed":
+        from labkit.rag.shipping import ship_course_embed
+
+        trial, folder = ship_course_embed(options.out)
+        print(f"{trial}\nShipped: {folder}")
+        return 0
     from labkit.training.recipes import RECIPES
     from labkit.training.run import trained
     from labkit.training.shipping import judge, ship

@@ -9,7 +9,12 @@ import importlib
 import json
 from pathlib import Path
 
-BENCHES = ("labkit.measure.benches",)
+BENCHES = (
+    "labkit.measure.benches",
+    "labkit.generation.bench",
+    "labkit.moe.bench",
+    "labkit.course.grading.benches",
+)
 
 
 def run(out: Path) -> int:
