@@ -23,7 +23,7 @@ class Fit:
     """`error` is the mean square over that of answering 0, on inputs never seen; 1 has learned nothing.
 
     `by_cluster` is the same for each cluster. `indices` are the choices for these inputs, None for a dense layer;
-    `curve` has the training error of every step.
+    `curve` has the training error of every step, `layer` is what was trained.
     """
 
     error: float
@@ -31,6 +31,7 @@ class Fit:
     cluster: Int[Tensor, " tokens"]
     indices: Int[Tensor, "tokens chosen"] | None
     curve: tuple[float, ...]
+    layer: nn.Module
 
 
 def fit(
@@ -70,4 +71,4 @@ def _examined(layer: nn.Module, task: Planted, curve: tuple[float, ...]) -> Fit:
     wrong, size = (layer(x) - y).square().mean(dim=1), y.square().mean(dim=1)
     each = torch.stack([wrong[cluster == c].mean() / size[cluster == c].mean() for c in range(len(task.shares))])
     indices = layer.route(x)[0] if isinstance(layer, RoutedMLP) else None
-    return Fit(float(wrong.mean() / size.mean()), each, cluster, indices, curve)
+    return Fit(float(wrong.mean() / size.mean()), each, cluster, indices, curve, layer)
