@@ -72,12 +72,41 @@ class Verdict:
         return not self.problem
 
 
+def _nothing() -> str:
+    return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """Speed as part of an exercise, asked by the grader once the answers are right, never by the notebook.
+
+    The learner's function and the notebook's solution are called in turn, `pairs` times, on one core of one machine;
+    the median of the ratios of their times may be `at_most`. No number of seconds is asked anywhere.
+
+    `work(rng)` draws one input, on which the solution should compute for much longer than its arguments and its result
+    take to be encoded (the two crossings are timed too and pull every ratio towards 1). `lacking()` says which
+    hardware that is needed is not here, and "" where it is.
+    """
+
+    work: Callable[[np.random.Generator], Case]
+    at_most: float
+    pairs: int = 9
+    lacking: Callable[[], str] = _nothing
+
+    def __post_init__(self) -> None:
+        if not 0 < self.at_most < math.inf:
+            raise ValueError(f"A ratio of times is above 0, not {self.at_most}.")
+        if self.pairs < 3 or self.pairs % 2 == 0:
+            raise ValueError(f"A median needs an odd number of pairs, 3 or more, not {self.pairs}.")
+
+
 @dataclasses.dataclass(frozen=True)
 class Exercise:
     """One exercise; `name` is the name of the learner's function, by which it is found.
 
     `difficulty` and `importance` run from 1 to 5, `minutes` is for a learner who has followed the lab so far,
     `hints` are three: where to look, which operation, pseudocode. `seconds` bounds all cases together (at most 8).
+    `timing` is there where the grader is to ask for speed as well.
     """
 
     name: str
@@ -89,6 +118,7 @@ class Exercise:
     minutes: int
     title: str = ""
     seconds: float = 6.0
+    timing: Timing | None = None
 
     def __post_init__(self) -> None:
         def require(fine: bool, what: str) -> None:

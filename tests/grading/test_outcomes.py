@@ -5,7 +5,7 @@ import pytest
 
 from labkit.course.catalogue import load_checks
 from labkit.course.grading.outcomes import read_outcomes
-from labkit.course.grading.questions import Answered, _judged
+from labkit.course.grading.questions import Answered, judge_reply
 from labkit.course.grading.sandbox import Reply
 from labkit.course.grading.seed import Seed
 from labkit.course.judgement import draw
@@ -22,7 +22,7 @@ def texts(*outcomes):
 
 
 def judged(handed_in, reason="ended", status=0) -> Answered:
-    return _judged(KNEE, CASES, Reply(reason, status, tuple(handed_in)))
+    return judge_reply(KNEE, CASES, Reply(reason, status, tuple(handed_in)))
 
 
 def right(count=None):
@@ -94,7 +94,7 @@ def test_a_fault_of_the_course_is_not_blamed_on_a_student():
 
     course = dataclasses.replace(KNEE, judge=dataclasses.replace(KNEE.judge, oracle=lambda *_: broken()))
     with pytest.raises(ValueError, match="oracle fails"):
-        _judged(course, CASES, Reply("ended", 0, tuple(right())))
+        judge_reply(course, CASES, Reply("ended", 0, tuple(right())))
 
 
 def test_a_seed_draws_the_same_cases_and_does_not_show_itself(tmp_path):

@@ -5,8 +5,9 @@ judge, the roster, the results. *Inside* (`labkit.course.grading.inside`, the on
 learner's function is called and what it returns is sent back as plain data. Nothing that comes back is believed: it is
 decoded as numbers and text, and only a value that the judge accepts earns a point.
 
-In the order of use: `submissions` finds notebooks in folders and archives, `questions` grades one exercise, `grade_one`
-one submission, `run` a class; `tables`, `feedback` and `summary` write what people read.
+In the order of use: `submissions` finds notebooks in folders and archives, `questions` grades one exercise, `speed`
+one that is to be fast as well, `grade_one` one submission, `run` a class; `tables`, `feedback` and `summary` write what
+people read.
 """
 
 from __future__ import annotations

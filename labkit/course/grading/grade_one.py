@@ -14,9 +14,10 @@ from labkit.course.catalogue import LabChecks, lab_number, lab_numbers, load_che
 from labkit.course.grading.grades import ExerciseGrade, Grade
 from labkit.course.grading.inside.confine import Limits
 from labkit.course.grading.plaintext import readable
-from labkit.course.grading.questions import grade_exercise, missing
+from labkit.course.grading.questions import missing
 from labkit.course.grading.sandbox import Sandbox, only_message
 from labkit.course.grading.seed import Seed
+from labkit.course.grading.speed import grade_with_speed, solution_source
 
 _CUTTING = Limits(memory=4 << 30, cpu_seconds=120, wall_seconds=180)
 _MOST_SOURCE = 8 << 20
@@ -87,7 +88,9 @@ def _grade(job: Job, lab: str, problem: str, exercises: tuple[ExerciseGrade, ...
 
 @functools.cache
 def version_of_checks(labs: tuple[str, ...]) -> str:
-    """Changes whenever a check of these labs changes, or what judges it."""
+    """Changes whenever a check of these labs changes, what judges it, the solution that sets the pace, or the hardware
+    that it lacks.
+    """
     course = Path(__file__).resolve().parents[1]
     files = [*course.glob("*.py"), *course.glob("grading/**/*.py")]
     for number in labs:
@@ -95,6 +98,10 @@ def version_of_checks(labs: tuple[str, ...]) -> str:
     digest = hashlib.sha256(repr(labs).encode())
     for file in sorted(files):
         digest.update(file.read_bytes())
+    for number in labs:
+        for exercise in load_checks(number).exercises.values():
+            if exercise.timing is not None:
+                digest.update(solution_source(number, exercise).encode() + exercise.timing.lacking().encode())
     return digest.hexdigest()[:16]
 
 
@@ -122,6 +129,7 @@ def _grades(sandbox: Sandbox, checks: LabChecks, found: dict, seed: Seed) -> lis
         if source is None:
             grades.append(missing(exercise, found["problem"] or found["absent"].get(name, "It is not there.")))
         else:
+            sources = (source, solution_source(checks.number, exercise))
             left_out = found["left_out"].get(name, [])
-            grades.append(grade_exercise(sandbox, checks.number, exercise, source, left_out, seed))
+            grades.append(grade_with_speed(sandbox, checks.number, exercise, sources, left_out, seed))
     return grades

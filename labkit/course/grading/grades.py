@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from labkit.course.cards.card import Card, Status
 
-GradeStatus = Literal["passed", "failed", "timeout", "crash", "missing"]
+GradeStatus = Literal["passed", "failed", "timeout", "crash", "missing", "blocked"]
 FORMAT = 1
 
 
@@ -24,6 +24,7 @@ class Feedback:
 class ExerciseGrade:
     """`misconception` is a diagnosis of the check's own, never text that came from the submission. `evidence` is for
     the instructor: it may show inputs drawn from the secret seed. `is_timed`: another machine might say otherwise.
+    *Blocked* is what could not be asked on this machine; a run on one that has the hardware asks it.
     """
 
     exercise: str

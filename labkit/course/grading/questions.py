@@ -72,10 +72,10 @@ def _ask(sandbox: Sandbox, exercise: Exercise, source: str, cases: list[Case]) -
     reply = sandbox.ask(header, payload, limits)
     if reply.reason == "lost":  # the sandbox died, which no code inside can bring about: once more in a new one
         reply = sandbox.ask(header, payload, limits)
-    return _judged(exercise, cases, reply)
+    return judge_reply(exercise, cases, reply)
 
 
-def _judged(exercise: Exercise, cases: list[Case], reply: Reply) -> Answered:
+def judge_reply(exercise: Exercise, cases: list[Case], reply: Reply) -> Answered:
     if reply.reason != "ended":
         status: GradeStatus = "timeout" if reply.reason == "timeout" else "crash"
         return Answered(status, told=_ENDED_BY_US[reply.reason])

@@ -30,11 +30,15 @@ class SandboxError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """How a request ended, and the messages handed in. `lost`: the sandbox itself died or was silent."""
+    """How a request ended, and the messages handed in. `lost`: the sandbox itself died or was silent.
+
+    `seconds` that a timed question took; None when it was not answered, or none was put.
+    """
 
     reason: Reason
     status: int = 0
     handed_in: tuple[bytes, ...] = ()
+    seconds: float | None = None
 
 
 class Sandbox:
@@ -46,16 +50,28 @@ class Sandbox:
         self.confined = confined
         self._process: subprocess.Popen | None = None
 
-    def ask(self, header: dict[str, Any], payload: bytes, limits: Limits, most_bytes: int = MOST_BYTES) -> Reply:
-        """Send one request, starting the worker when none is there; one that fails is replaced by the next call."""
+    def ask(
+        self,
+        header: dict[str, Any],
+        payload: bytes,
+        limits: Limits,
+        most_bytes: int = MOST_BYTES,
+        question: bytes | None = None,
+    ) -> Reply:
+        """Send one request, starting the worker when none is there; one that fails is replaced by the next call.
+
+        `question` is what a request of the kind `time` is timed on.
+        """
         worker = self._process or self._start()
         head = encode({**header, "limits": dataclasses.asdict(limits), "most_bytes": most_bytes}).encode()
         try:
             write_frame(worker.stdin.fileno(), head)
             write_frame(worker.stdin.fileno(), payload)
+            if question is not None:
+                write_frame(worker.stdin.fileno(), question)
             deadline = time.monotonic() + limits.wall_seconds + _GRACE
             end = decode(read_frame(worker.stdout.fileno(), 2 * most_bytes, deadline).decode(), 2 * most_bytes)
-            return Reply(end["reason"], end["status"], tuple(end["handed_in"]))
+            return Reply(end["reason"], end["status"], tuple(end["handed_in"]), end["seconds"])
         except (BrokenFrameError, BrokenPipeError, NotPlainError, KeyError, ValueError):
             self.close()
             return Reply("lost")

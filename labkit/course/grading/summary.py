@@ -12,7 +12,7 @@ from labkit.course.grading.standing import Standing
 from labkit.course.grading.tables import UNSAFE
 from labkit.course.manifest import write_whole
 
-_STATUSES = ("passed", "failed", "timeout", "crash", "missing")
+_STATUSES = ("passed", "failed", "timeout", "crash", "missing", "blocked")
 _SHOWN = 12
 
 

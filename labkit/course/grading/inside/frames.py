@@ -41,6 +41,17 @@ def split_frames(stream: bytes) -> list[bytes]:
     return found
 
 
+def count_frames(stream: bytes | bytearray, most: int) -> int:
+    """How many complete messages, up to `most`, stand at the start of `stream`; it copies none of them."""
+    count, at = 0, 0
+    while count < most and at + _PREFIX <= len(stream):
+        at += _PREFIX + int.from_bytes(stream[at : at + _PREFIX], "big")
+        if at > len(stream):
+            break
+        count += 1
+    return count
+
+
 def _write_all(descriptor: int, content: bytes | memoryview) -> None:
     view = memoryview(content)
     while view:

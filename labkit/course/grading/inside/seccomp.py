@@ -1,7 +1,8 @@
 """The system calls that a learner's process must not make, as a classic BPF program for the kernel.
 
 Not the wall (namespaces, a read-only file system and an unprivileged user are), but the second one: no new user
-namespace, no tracing of others, no memory outside the limits, no socket beyond a pipe between one's own processes.
+namespace, no tracing of others, no memory outside the limits, no socket beyond a pipe between one's own processes, no
+processor but the one a timed question is bound to.
 Source: seccomp(2); numbers from the kernel's syscall tables of x86-64 and of the generic ABI (aarch64).
 """
 
@@ -32,7 +33,7 @@ _REFUSED = {  # name: (x86-64, aarch64)
     "request_key": (249, 218), "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105),
     "finit_module": (313, 273), "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264),
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186),
-    "semget": (64, 190), "mq_open": (240, 180), "syslog": (103, 116),
+    "semget": (64, 190), "mq_open": (240, 180), "syslog": (103, 116), "sched_setaffinity": (203, 122),
 }  # fmt: skip
 _CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
 

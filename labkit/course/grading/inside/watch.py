@@ -13,6 +13,7 @@ from typing import Literal
 
 from labkit.course.grading.inside.confine import Limits
 from labkit.course.grading.inside.frames import split_frames
+from labkit.course.grading.inside.stopwatch import Stopwatch
 
 _GLANCE = 0.05  # seconds between two looks at the memory
 _PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
@@ -22,29 +23,46 @@ Reason = Literal["ended", "timeout", "memory", "output"]
 
 @dataclasses.dataclass(frozen=True)
 class End:
-    """How the answerer ended: by itself with an exit status (negative: a signal), or ended by us for a reason."""
+    """How the answerer ended: by itself with an exit status (negative: a signal), or ended by us for a reason.
+
+    `seconds` from a timed question to its answer, None where there was no such question or no answer.
+    """
 
     reason: Reason
     status: int
     handed_in: list[bytes]
+    seconds: float | None = None
 
 
-def watch(child: int, answers: int, limits: Limits, most_bytes: int, processes: int | None) -> End:
+def watch(
+    child: int,
+    answers: int,
+    limits: Limits,
+    most_bytes: int,
+    processes: int | None,
+    stopwatch: Stopwatch | None = None,
+) -> End:
     """Returns when the child and all its descendants are gone. `processes` is a descriptor of the `/proc` of a sandbox;
-    without one memory is not counted.
+    without one memory is not counted. `stopwatch` holds the question where one is timed.
     """
     received = bytearray()
-    reason = _until_done(child, answers, limits, most_bytes, processes, received)
+    reason = _until_done(child, answers, limits, most_bytes, processes, received, stopwatch)
     _kill(child, confined=processes is not None)
     _, raw, usage = os.wait4(child, 0)
     status = os.waitstatus_to_exitcode(raw)
     if reason == "ended" and status < 0 and usage.ru_utime + usage.ru_stime >= limits.cpu_seconds - 0.5:
         reason = "timeout"  # the kernel ended it at its limit of CPU time
-    return End(reason, status, split_frames(bytes(received)))
+    return End(reason, status, split_frames(bytes(received)), stopwatch.seconds if stopwatch else None)
 
 
 def _until_done(
-    child: int, answers: int, limits: Limits, most_bytes: int, processes: int | None, received: bytearray
+    child: int,
+    answers: int,
+    limits: Limits,
+    most_bytes: int,
+    processes: int | None,
+    received: bytearray,
+    stopwatch: Stopwatch | None,
 ) -> Reason:
     deadline = time.monotonic() + limits.wall_seconds
     next_glance = time.monotonic() + _GLANCE
@@ -53,11 +71,21 @@ def _until_done(
     is_open = True
     while True:
         has_ended = _has_ended(child)  # asked before reading, so that nothing it wrote is missed
-        if is_open and poller.poll(_GLANCE * 1000):
+        events = dict(poller.poll(_GLANCE * 1000)) if is_open else {}
+        if stopwatch is not None and stopwatch.into in events:
+            stopwatch.send()
+            if not stopwatch.is_sending:
+                poller.unregister(stopwatch.into)
+        if answers in events:
             part = os.read(answers, 1 << 20)
             received += part
             is_open = bool(part)
-        elif has_ended:
+            if stopwatch is not None:
+                was_sending = stopwatch.is_sending
+                stopwatch.hear(received)
+                if stopwatch.is_sending and not was_sending:
+                    poller.register(stopwatch.into, select.POLLOUT)
+        elif has_ended and not events:
             return "ended"
         elif not is_open:
             time.sleep(0.001)

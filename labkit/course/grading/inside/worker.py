@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import itertools
 import os
 import select
 import sys
@@ -17,6 +18,7 @@ import sys
 from labkit.course.grading.inside import confine
 from labkit.course.grading.inside.answer import answer
 from labkit.course.grading.inside.frames import BrokenFrameError, read_frame, write_frame
+from labkit.course.grading.inside.stopwatch import Stopwatch
 from labkit.course.grading.inside.watch import watch
 from labkit.course.wire import decode, encode
 
@@ -63,34 +65,47 @@ def _supervise(confined: bool) -> None:
         processes, held = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY), confine.address_space()
         confine.enter_own_room()
     answers, hand_in = os.pipe()
+    questions, into = os.pipe()
+    _bind_to(header.get("core"))
     child = os.fork()
     if child == 0:
-        _in_child(lambda: _answer(header, payload, hand_in, limits, held))
+        _in_child(lambda: _answer(header, payload, hand_in, questions, limits, held))
     del payload
     os.close(hand_in)
-    end = watch(child, answers, limits, header["most_bytes"], processes)
+    os.close(questions)
+    stopwatch = None
+    if header["kind"] == "time":  # read after the fork: the question is not in the memory of whom it is put to
+        stopwatch = Stopwatch(read_frame(REQUESTS, MAX_PAYLOAD), into)
+    end = watch(child, answers, limits, header["most_bytes"], processes, stopwatch)
     write_frame(REPLIES, encode(dataclasses.asdict(end), max_bytes=MAX_PAYLOAD).encode())
 
 
-def _answer(header: dict, payload: bytes, hand_in: int, limits: confine.Limits, held: int) -> None:
+def _bind_to(core: int | None) -> None:
+    """A timed question has one processor, whatever it starts; the answerer inherits this and may not change it."""
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def _answer(header: dict, payload: bytes, hand_in: int, questions: int, limits: confine.Limits, held: int) -> None:
     """`held` is 0 without a sandbox."""
-    _close_all_but(hand_in)
+    _close_all_but({hand_in, questions})
     os.setsid()  # a signal to one's own process group would reach the supervisor and the worker, walls or not
     if held:
         confine.bind_limits(limits, held)
         confine.drop_privilege()
     else:
         confine.bind_limits_unconfined(limits)
-    answer(header, payload, hand_in)
+    answer(header, payload, hand_in, questions)
 
 
-def _close_all_but(kept: int) -> None:
+def _close_all_but(kept: set[int]) -> None:
     """The pipes to the outside are gone before any of the learner's code exists; 0, 1 and 2 lead nowhere."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, 4096)
+    edges = [2, *sorted(kept), 4096]
+    for before, after in itertools.pairwise(edges):
+        os.closerange(before + 1, after)
 
 
 def _in_child(action) -> None:
