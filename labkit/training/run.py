@@ -12,8 +12,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from labkit.data import shipped
 from labkit.measure.report import Report, Table, si
 from labkit.models.decoder import Decoder
+from labkit.models.loading import load
 from labkit.models.placement import choose_device
 from labkit.models.saving import save
+from labkit.models.shipped import shipped_folders
 from labkit.training.checkpoint import Progress, load_checkpoint
 from labkit.training.growth import grow
 from labkit.training.loop import Run, run_stage
@@ -95,15 +97,21 @@ def trained(name: str, out: str | Path = "bench/training") -> Training:
 
 
 def _beginning(recipe: Recipe, folder: Path) -> Decoder:
-    """The model before its first step: drawn at random, or grown from the one whose folder stands beside."""
+    """The model before its first step: drawn at random, or grown from the one that comes before it."""
     if recipe.grown_from is None:
         return initial(recipe.config, recipe.seed)
-    before = RECIPES[recipe.grown_from]
+    return grow(_grown_from(RECIPES[recipe.grown_from], folder.parent, recipe.name), recipe.config, recipe.seed)
+
+
+def _grown_from(before: Recipe, out: Path, wanted_by: str) -> Decoder:
+    """The finished model in `out`, or the one that comes with the course."""
     small = initial(before.config, before.seed)
-    done = load_checkpoint(folder.parent / before.name, small, optimiser(small))
-    if done is None or done.stage < len(before.stages):
-        raise ValueError(f"{recipe.name} grows from {before.name}: first finish `labkit train {before.name}`.")
-    return grow(small, recipe.config, recipe.seed)
+    done = load_checkpoint(out / before.name, small, optimiser(small))
+    if done is not None and done.stage == len(before.stages):
+        return small
+    if before.name in shipped_folders():
+        return load(before.name, device="cpu", dtype="float32").model
+    raise ValueError(f"{wanted_by} grows from {before.name}: first finish `labkit train {before.name}`.")
 
 
 def _stages(run: Run, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, deadline: float, workers: int) -> bool:
