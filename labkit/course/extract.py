@@ -7,6 +7,7 @@ grader on a learner's. Where a name is bound more than once the last binding cou
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import Any
 
 from labkit.course.notebook import text_of
@@ -14,9 +15,19 @@ from labkit.course.notebook import text_of
 
 def exercise_source(notebook: dict[str, Any], name: str) -> str:
     """Python source that defines `name` and what it needs, without decorators; `ValueError` when it is not there."""
-    bindings = _bindings(notebook)
-    if not isinstance(bindings.get(name), ast.FunctionDef):
+    found = exercise_sources(notebook, [name])
+    if name not in found:
         raise ValueError(f"The notebook defines no function {name!r}.")
+    return found[name]
+
+
+def exercise_sources(notebook: dict[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """The same for several names, in one reading of the notebook; those that are not there are left out."""
+    bindings = _bindings(notebook)
+    return {name: _source(bindings, name) for name in names if isinstance(bindings.get(name), ast.FunctionDef)}
+
+
+def _source(bindings: dict[str, ast.stmt], name: str) -> str:
     needed: dict[int, ast.stmt] = {}
     waiting = [name]
     while waiting:
@@ -42,11 +53,19 @@ def _bindings(notebook: dict[str, Any]) -> dict[str, ast.stmt]:
 
 
 def _statements(source: str) -> list[ast.stmt]:
-    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
-    try:
-        return ast.parse(plain).body
-    except SyntaxError:
-        return []
+    """A line that starts with `%` may be the second half of a division, so magics are blanked only where the cell is no
+    Python with them.
+    """
+    for text in (source, _without_magics(source)):
+        try:
+            return ast.parse(text).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested without end
+            continue
+    return []
+
+
+def _without_magics(source: str) -> str:
+    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
 
 
 def _bound_by(statement: ast.stmt) -> list[str]:

@@ -84,9 +84,12 @@ def judge_all(exercise: Exercise, cases: Sequence[Case], outcomes: Sequence[Outc
 
 
 def _verdict(exercise: Exercise, case: Case, outcome: Outcome) -> Verdict:
-    if outcome.kind not in ("returned", "raised"):
-        return Verdict(outcome.told)
-    output = outcome.raised if outcome.kind == "raised" else outcome.value
+    if outcome.kind == "returned":
+        output = outcome.value
+    elif outcome.kind == "raised" and outcome.raised is not None:
+        output = outcome.raised
+    else:  # nothing to judge: an empty sentence here would be read as a right answer
+        return Verdict(outcome.told or f"There is no value to judge ({outcome.kind}).")
     if isinstance(output, Raised) and not isinstance(exercise.judge, OracleJudge):
         return Verdict(str(output))
     try:

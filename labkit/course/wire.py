@@ -11,7 +11,6 @@ with a single key naming its kind, such as `{"tuple": [...]}` or `{"array": ["fl
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 import sys
@@ -144,7 +143,7 @@ def _unpack(tree: Any, depth: int) -> Any:
         return _READERS[kind](body, depth)
     except NotPlainError:
         raise
-    except (TypeError, ValueError, OverflowError, binascii.Error) as error:
+    except (TypeError, ValueError, OverflowError, MemoryError, RuntimeError) as error:  # torch's own are RuntimeError
         raise NotPlainError(f"The {kind} on the wire is damaged: {error}.") from None
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from labkit.course.exercise import Case, Exercise, Raised, Verdict
-from labkit.course.judgement import draw
+from labkit.course.judgement import draw, judge_all
 from labkit.course.oracle import Misconception, oracle_judge
+from labkit.course.probe import Outcome
 from labkit.course.proof import result_of
 
 HINTS = ("where", "which", "how")
@@ -161,6 +162,14 @@ def test_a_loop_without_end_in_a_later_case_is_told_by_the_time_of_all():
     told = result_of(exercise(SQUARES, SQUARE, seconds=0.3), slow, np.random.default_rng(0))
     assert (told.status, told.failed, told.case["x"]) == ("failed", 1, 7)
     assert "Its 5 cases may take 0.3 s together; it was stopped in case 4" in told.diagnosis
+
+
+@pytest.mark.parametrize("kind", ["timeout", "exited", "not plain", "mutated", "raised"])
+def test_an_outcome_without_a_value_and_without_a_word_is_no_pass(kind):
+    cases = [Case(x=1)]
+    told = judge_all(exercise(cases, SQUARE), cases, [Outcome(kind)])
+    assert told.status == "failed"
+    assert kind in told.problem
 
 
 def test_raised_reads_as_a_sentence():

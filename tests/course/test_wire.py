@@ -1,5 +1,6 @@
 """What crosses the wire comes back the same, bit by bit; what is not plain data does not cross."""
 
+import contextlib
 import json
 import math
 
@@ -12,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from labkit.course.wire import ARRAY_DTYPES, MAX_DEPTH, TENSOR_DTYPES, NotPlainError, decode, encode
 
+KINDS = ["int", "float", "bytes", "tuple", "dict", "scalar", "array", "tensor"]
 keys = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.binary(max_size=5)
 )
@@ -128,6 +130,9 @@ def test_a_view_of_one_number_that_claims_to_be_huge_is_refused_before_it_is_cop
         '{"tensor": ["float32", [3], "AAAAAA=="]}', '{"tensor": ["load", [1], "AAAAAA=="]}',
         '{"scalar": ["float32", "AAAA"]}',
         '{"scalar": 4}', '{"int": "0x1_z"}',
+        '{"tensor": ["float32", [4611686018427387904, 4, 0], ""]}',
+        '{"array": ["int16", [0, 9223372036854775807], ""]}',
+        '{"tensor": ["float32", [0, 99999999999999999999999999], ""]}', '{"dict": [[{"dict": []}, 2]]}',
     ],
 )  # fmt: skip
 def test_damaged_text_is_refused(text):
@@ -142,6 +147,20 @@ def test_a_bomb_is_refused_and_not_a_crash(bomb):
         return
     with pytest.raises(NotPlainError):
         decode(bomb)
+
+
+bodies = st.recursive(
+    st.none() | st.integers() | st.text(max_size=4) | st.sampled_from([1 << 62, "float32", "bfloat16", "AAAA", "", 0]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KINDS), inner, max_size=1),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(KINDS), bodies)
+@settings(max_examples=300, deadline=None)
+def test_whatever_stands_on_the_wire_is_read_or_refused(kind, body):
+    with contextlib.suppress(NotPlainError):
+        decode(json.dumps({kind: body}))
 
 
 def test_text_longer_than_allowed_is_not_read():

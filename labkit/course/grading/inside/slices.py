@@ -9,7 +9,7 @@ import ast
 import re
 from typing import Any
 
-from labkit.course.extract import exercise_source
+from labkit.course.extract import exercise_sources
 from labkit.course.grading.inside.cells import as_python, code_cells, syntax_problem
 
 
@@ -41,19 +41,13 @@ def cut(content: bytes, labs: dict[str, list[str]]) -> dict[str, Any]:
 
 def _best_lab(notebook: dict, broken: list[str], labs: dict[str, list[str]]) -> tuple[str | None, dict[str, Any]]:
     best: tuple[int, str | None, dict[str, str | None]] = (0, None, {})
+    sources = exercise_sources(notebook, {name for names in labs.values() for name in names})
     for number, names in sorted(labs.items()):
-        found = {name: _source(notebook, name) for name in names}
+        found = {name: sources.get(name) for name in names}
         here = sum(source is not None or _mentions(name, broken) for name, source in found.items())
         if here > best[0] or len(labs) == 1:
             best = (here, number, found)
     return best[1], best[2]
-
-
-def _source(notebook: dict[str, Any], name: str) -> str | None:
-    try:
-        return exercise_source(notebook, name)
-    except ValueError:
-        return None
 
 
 def _mentions(name: str, cells: list[str]) -> bool:
