@@ -6,18 +6,27 @@ many seconds anything took.
 
 import bisect
 import dataclasses
+import json
 import os
 import statistics
 
 import pytest
 
+from labkit.course.catalogue import LabChecks
 from labkit.course.exercise import Case, Exercise, Timing
-from labkit.course.grading import speed
+from labkit.course.grading import grade_one, speed
 from labkit.course.grading.inside.frames import count_frames
 from labkit.course.grading.speed import Pace, grade_with_speed
 from labkit.course.oracle import oracle_judge
 
 NAME = "inversions"
+
+
+def notebook_of(source):
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}).encode()
+
+
 SOLUTION = """
 import bisect
 def inversions(numbers):
@@ -205,6 +214,44 @@ def test_the_supervisors_time_is_what_the_call_took(sandbox, seed):
     exercise = dataclasses.replace(EXERCISE, judge=oracle_judge(len), timing=Timing(drawn(10), at_most=1, pairs=3))
     pace = speed._pace(sandbox, exercise, sleeper.format(0.4), sleeper.format(0.1), seed.rng("99", NAME))
     assert pace.median > 1
+
+
+@pytest.fixture
+def sample_lab(tmp_path, monkeypatch):
+    """Lab 99, whose solved notebook lies where the solved notebooks lie; gives the job of handing a source in."""
+    monkeypatch.setenv("LABKIT_NOTEBOOKS", str(tmp_path))
+    checks = LabChecks("99", "Inversions", {NAME: EXERCISE}, {})
+    monkeypatch.setattr(grade_one, "load_checks", lambda number: checks)
+    grade_one.version_of_checks.cache_clear()
+
+    def write(source):
+        (tmp_path / "99_inversions.ipynb").write_bytes(notebook_of(source))
+
+    write(SOLUTION)
+    yield write
+    grade_one.version_of_checks.cache_clear()
+
+
+def test_a_submission_is_timed_beside_the_solved_notebook(sandbox, seed, sample_lab):
+    for source, points in ((MERGING, 5), (EVERY_PAIR, 0)):
+        job = grade_one.Job("a", "99_inversions.ipynb", notebook_of(source), grade_one.Settings(seed, "99"))
+        grade = grade_one.grade_submission(sandbox, job)
+        assert (grade.points, grade.exercises[0].is_timed) == (points, True), grade
+
+
+def test_grades_do_not_outlive_the_solution_or_the_hardware_they_were_given_with(sample_lab, monkeypatch):
+    def version():
+        grade_one.version_of_checks.cache_clear()
+        return grade_one.version_of_checks(("99",))
+
+    versions = [version(), version()]
+    sample_lab(MERGING)
+    versions.append(version())
+    exercise = dataclasses.replace(EXERCISE, timing=dataclasses.replace(EXERCISE.timing, lacking=lambda: "no GPU."))
+    monkeypatch.setattr(grade_one, "load_checks", lambda _: LabChecks("99", "Inversions", {NAME: exercise}, {}))
+    versions.append(version())
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
 
 
 @pytest.mark.parametrize("change", [{"at_most": 0}, {"at_most": float("inf")}, {"pairs": 4}, {"pairs": 1}])
