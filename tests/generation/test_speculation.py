@@ -47,9 +47,9 @@ def test_greedy_speculation_writes_what_the_model_writes(target, draft, random_p
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(len(SHIPPED) < 2, reason="blocked: the shipped decoders are not in data/models")
-def test_the_shipped_pair_too(random_prompts):
-    model, small = (load(name, dtype="float32").model for name in ("course-dense", "course-draft"))
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_decoders_with_the_smallest_of_them_as_draft(name, random_prompts):
+    model, small = (load(name, dtype="float32").model for name in (name, "course-seed"))
     prompts = random_prompts(300, vocab=model.config.vocab_size)
     found = []
     for n in range(0, 300, 20):
