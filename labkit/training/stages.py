@@ -42,14 +42,15 @@ _WHOLE_DOCUMENTS = {
 }
 _EVERYTHING = {
     "reading-6": 1,
-    "archive-3": 5,
+    "roll-call": 1,
+    "archive-3": 6,
     "two-hop": 2,
-    "extraction": 2,
-    "arithmetic": 3,
-    "facts": 12,
-    "statements": 2,
-    "prose": 1,
-    "python": 0.25,
+    "extraction": 4,
+    "arithmetic": 4,
+    "facts": 3,
+    "statements": 1,
+    "prose": 0.5,
+    "python": 0.2,
 }
 
 READING = (
@@ -60,7 +61,7 @@ READING = (
 """From one sentence to answers out of three documents, and the facts of the world on the way."""
 
 EVERYTHING = (
-    Stage("everything", _EVERYTHING, steps=1_700, length=512, rows=4),
+    Stage("everything", _EVERYTHING, steps=5_000, length=512, rows=4),
     Stage("long rows", _EVERYTHING, steps=150, length=1024, rows=2, peak=2e-4, warmup=10),
 )
 """Every task of the course, in documents as they are; the last steps in rows as long as the context."""
