@@ -25,14 +25,14 @@ class Sequences:
     mask: Bool[Tensor, "batch seq"]
 
 
-def rectangle(rows: Sequence[Sequence[int]], pad: int = 0, left: bool = False) -> Sequences:
-    """Rows of token ids side by side; `left` pads on the left, so that every row ends in the last column.
+def rectangle(rows: Sequence[Sequence[int]], pad: int = 0) -> Sequences:
+    """Rows of token ids side by side.
 
     Raises `ValueError` for no rows or an empty row.
 
-    >>> rectangle([[5, 6, 7], [8]], left=True).tokens
+    >>> rectangle([[5, 6, 7], [8]]).tokens
     tensor([[5, 6, 7],
-            [0, 0, 8]])
+            [8, 0, 0]])
     """
     if not rows or not all(rows):
         raise ValueError("Every row needs at least one token.")
@@ -40,8 +40,7 @@ def rectangle(rows: Sequence[Sequence[int]], pad: int = 0, left: bool = False) -
     tokens = torch.full((len(rows), length), pad)
     mask = torch.zeros((len(rows), length), dtype=torch.bool)
     for n, row in enumerate(rows):
-        place = slice(length - len(row), length) if left else slice(0, len(row))
-        tokens[n, place], mask[n, place] = torch.tensor(row), True
+        tokens[n, : len(row)], mask[n, : len(row)] = torch.tensor(row), True
     return Sequences(tokens, mask)
 
 

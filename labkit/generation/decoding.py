@@ -60,14 +60,15 @@ def stream(
     rows = open_rows(prompts, max_new_tokens, cache.capacity, model.config.vocab_size)
     _check_cache(rows, cache)
     stop = stop or at_tokens(*model.config.eos_token_ids)
+    batch = _Batch(model, rows, sampling, generator, stop, cache)
     if drafter is None:
-        return _steps(model, rows, sampling, generator, stop, cache)
+        return _steps(batch)
     if draft_length < 1:
         raise ValueError(f"At least one token must be drafted; got {draft_length}.")
     if not hasattr(cache, "rewind"):
         raise ValueError(f"Speculation must take back what was refused, and a {type(cache).__name__} cannot rewind.")
     drafter.open(model.config, len(rows), max(row.prompt_length + row.room for row in rows))
-    return _speculative_steps(model, rows, sampling, generator, stop, cache, drafter, draft_length)
+    return _speculative_steps(batch, drafter, draft_length)
 
 
 def _cache_for(model: Decoder, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> FilledCache:
@@ -86,55 +87,54 @@ def _check_cache(rows: list[Row], cache: FilledCache) -> None:
             )
 
 
-def _steps(
-    model: Decoder,
-    rows: list[Row],
-    sampling: Sampling,
-    generator: torch.Generator | None,
-    stop: Stop,
-    cache: FilledCache,
-) -> Iterator[Step]:
-    while not all(row.ended for row in rows):
-        yield _step(model, rows, sampling, generator, stop, cache)
+@dataclass(frozen=True)
+class _Batch:
+    """What all steps of one batch share."""
+
+    model: Decoder
+    rows: list[Row]
+    sampling: Sampling
+    generator: torch.Generator | None
+    stop: Stop
+    cache: FilledCache
+
+    @property
+    def ended(self) -> bool:
+        return all(row.ended for row in self.rows)
+
+    def texts(self) -> list[list[int]]:
+        return [row.tokens for row in self.rows]
+
+    def gain(self, chosen: list[list[int]]) -> tuple[tuple[int, ...], ...]:
+        """What each row takes of its chosen tokens."""
+        return tuple(row.extend(tokens, self.stop) for row, tokens in zip(self.rows, chosen, strict=True))
 
 
-def _step(
-    model: Decoder,
-    rows: list[Row],
-    sampling: Sampling,
-    generator: torch.Generator | None,
-    stop: Stop,
-    cache: FilledCache,
-) -> Step:
-    logits = feed(model, cache, missing(rows, cache.lengths))[:, -1]
-    chosen = choose(logits, [row.tokens for row in rows], sampling, generator).tolist()
-    gained = tuple(row.extend([token], stop) for row, token in zip(rows, chosen, strict=True))
-    return Step(rows, gained, logits)
+def _steps(batch: _Batch) -> Iterator[Step]:
+    while not batch.ended:
+        yield _step(batch)
 
 
-def _speculative_steps(
-    model: Decoder,
-    rows: list[Row],
-    sampling: Sampling,
-    generator: torch.Generator | None,
-    stop: Stop,
-    cache: FilledCache,
-    drafter: Drafter,
-    draft_length: int,
-) -> Iterator[Step]:
-    yield _step(model, rows, sampling, generator, stop, cache)  # reads the prompts
-    while not all(row.ended for row in rows):
+def _step(batch: _Batch) -> Step:
+    logits = feed(batch.model, batch.cache, missing(batch.rows, batch.cache.lengths))[:, -1]
+    chosen = choose(logits, batch.texts(), batch.sampling, batch.generator).tolist()
+    return Step(batch.rows, batch.gain([[token] for token in chosen]), logits)
+
+
+def _speculative_steps(batch: _Batch, drafter: Drafter, draft_length: int) -> Iterator[Step]:
+    yield _step(batch)  # reads the prompts
+    while not batch.ended:
         # A pass gives one token more than it accepts, so the last token of a row need not be guessed.
-        counts = [max(0, min(draft_length, row.left - 1)) for row in rows]
-        drafts = drafter.propose([row.tokens for row in rows], counts, sampling, generator)
-        known = missing(rows, cache.lengths)
+        counts = [max(0, min(draft_length, row.left - 1)) for row in batch.rows]
+        drafts = drafter.propose(batch.texts(), counts, batch.sampling, batch.generator)
+        known = missing(batch.rows, batch.cache.lengths)
         pending = [[*tokens, *draft.tokens] for tokens, draft in zip(known, drafts, strict=True)]
-        logits = feed(model, cache, pending, last_only=False)
-        chosen = _verified(logits, rows, drafts, sampling, generator)
-        gained = tuple(row.extend(tokens, stop) for row, tokens in zip(rows, chosen, strict=True))
-        cache.rewind(excess([row.tokens for row in rows], cache.lengths))
+        logits = feed(batch.model, batch.cache, pending, last_only=False)
+        chosen = _verified(logits, batch.rows, drafts, batch.sampling, batch.generator)
+        gained = batch.gain(chosen)
+        batch.cache.rewind(excess(batch.texts(), batch.cache.lengths))
         accepted = tuple(max(0, len(tokens) - 1) for tokens in chosen)
-        yield Step(rows, gained, logits[:, -1], tuple(len(draft.tokens) for draft in drafts), accepted)
+        yield Step(batch.rows, gained, logits[:, -1], tuple(len(draft.tokens) for draft in drafts), accepted)
 
 
 def _verified(

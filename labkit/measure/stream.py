@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
+from labkit.measure.compilers import c_compiler
+
 SOURCE = Path(__file__).with_name("stream.c")
-COMPILERS = ("cc", "gcc", "clang")
 # Best flags first: Apple's clang has no OpenMP, and some compilers do not know the processor they run on.
 FLAGS = (
     ("-O3", "-march=native", "-ffast-math", "-fopenmp"),
@@ -27,9 +27,10 @@ class Blocked(RuntimeError):  # noqa: N818  the course's word for hardware or to
 
 def build(folder: Path) -> tuple[Path, str]:
     """Compile `stream.c` into `folder`; returns the program and the command. Raises `Blocked` without a compiler."""
-    compiler = os.environ.get("CC") or next(filter(shutil.which, COMPILERS), None)
-    if compiler is None or shutil.which(compiler) is None:
-        raise Blocked(f"STREAM is blocked: no C compiler found (looked for {compiler or ', '.join(COMPILERS)}).")
+    try:
+        compiler = c_compiler()
+    except LookupError as error:
+        raise Blocked(f"STREAM is blocked: {error.args[0]}") from None
     program, refusal = folder / "stream", ""
     for flags in FLAGS:
         command = [compiler, *flags, "-Wno-unknown-pragmas", str(SOURCE), "-o", str(program)]

@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from labkit.measure.report import si
 from labkit.models.decoder import Decoder
 
 FILE = "checkpoint.safetensors"
@@ -30,6 +31,11 @@ class Progress:
     tokens: int = 0
     seconds: float = 0.0
     curve: list[dict[str, float | str]] = field(default_factory=list)
+
+    def spent(self, finished: bool) -> str:
+        """Tokens and time so far, in a sentence."""
+        state = "finished" if finished else "not finished; the same command goes on"
+        return f"{si(self.tokens)} tokens in {self.seconds / 60:.0f} min, {state}."
 
 
 def save_checkpoint(folder: Path, model: Decoder, optimiser: torch.optim.Optimizer, progress: Progress) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from labkit.measure.progress import progress
 from labkit.models.decoder import Decoder
@@ -49,18 +50,26 @@ def train_step(run: Run, batch: Batch, rate: float) -> float:
 
     Raises `ValueError` if it is not finite.
     """
-    for group in run.optimiser.param_groups:
-        group["lr"] = rate
     batch = batch.to(run.model.device)
     with precision(run.model.device), balance(run.model, batch.segments >= 0) as routed:
         loss = predict(run.model, batch).loss
-    if not torch.isfinite(loss):
-        raise ValueError(f"The loss is {loss.item()} at step {run.progress.step}: lower the `peak` of this stage.")
-    (loss + routed.loss()).backward()
-    torch.nn.utils.clip_grad_norm_(run.model.parameters(), CLIP)
-    run.optimiser.step()
-    run.optimiser.zero_grad(set_to_none=True)
+    update(run.model, run.optimiser, loss, loss + routed.loss(), rate)
     return loss.item()
+
+
+def update(model: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, lowered: Tensor, rate: float) -> None:
+    """One step down the gradient of `lowered`: `loss`, and what is added to it.
+
+    Raises `ValueError` if `loss` is not finite, before a weight has changed.
+    """
+    if not torch.isfinite(loss):
+        raise ValueError(f"The loss is {loss.item()}: lower the `peak` of the learning rate.")
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    lowered.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
 
 
 def exact_match(model: Decoder, batches: Iterable[Batch]) -> float:

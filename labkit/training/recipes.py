@@ -56,30 +56,29 @@ def with_experts(dense: DecoderConfig, count: int, chosen: int) -> DecoderConfig
     return dataclasses.replace(dense, family="qwen3_moe", moe=moe)
 
 
+SMALL = qwen3(hidden=128, layers=4, heads=2, kv_heads=1)
+LARGE = qwen3(hidden=256, layers=6, heads=4, kv_heads=2)
+
+
+def _grown(name: str, summary: str, config: DecoderConfig) -> Recipe:
+    """Every task of the course, from course-seed on."""
+    return Recipe(name, summary, config, EVERYTHING, grown_from="course-seed")
+
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("course-seed", "where the others begin", qwen3(hidden=128, layers=4, heads=2, kv_heads=1), READING),
-        Recipe(
-            "course-draft",
-            "small decoder that drafts for course-dense",
-            qwen3(hidden=128, layers=4, heads=2, kv_heads=1),
-            EVERYTHING,
-            grown_from="course-seed",
-        ),
-        Recipe(
+        Recipe("course-seed", "where the others begin", SMALL, READING),
+        _grown("course-draft", "small decoder that drafts for course-dense", SMALL),
+        _grown(
             "course-dense",
             "decoder that answers from memory and from passages, writes JSON and Python, and calculates",
-            qwen3(hidden=256, layers=6, heads=4, kv_heads=2),
-            EVERYTHING,
-            grown_from="course-seed",
+            LARGE,
         ),
-        Recipe(
+        _grown(
             "course-moe",
             "decoder of 8 experts a layer, 2 of them for each token: as much work a token as course-dense",
-            with_experts(qwen3(hidden=256, layers=6, heads=4, kv_heads=2), count=8, chosen=2),
-            EVERYTHING,
-            grown_from="course-seed",
+            with_experts(LARGE, count=8, chosen=2),
         ),
     )
 }

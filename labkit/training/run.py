@@ -40,9 +40,12 @@ class Training(Report):
             for point in self.progress.curve
         ]
         columns = ["stage", "step", "tokens so far", "loss (nats a learned token)", "held-out exact match"]
-        spent = f"{si(self.progress.tokens)} tokens in {self.progress.seconds / 60:.0f} min"
-        state = "finished" if self.finished else "not finished; the same command goes on"
-        return Table(f"Training of {self.name}, {si(self.parameters)} parameters", columns, rows, f"{spent}, {state}.")
+        return Table(
+            f"Training of {self.name}, {si(self.parameters)} parameters",
+            columns,
+            rows,
+            self.progress.spent(self.finished),
+        )
 
 
 def train(

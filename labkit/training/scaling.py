@@ -35,7 +35,7 @@ from labkit.training.optimiser import initial, learning_rate, optimiser
 from labkit.training.packing import Batch, batches
 from labkit.training.recipes import qwen3
 from labkit.training.scaling_record import FILE, Scaling, ScalingRun
-from labkit.training.sources import LINES
+from labkit.training.sources import stretch
 from labkit.training.stages import Stage
 from labkit.training.stream import stream
 
@@ -111,9 +111,7 @@ def _stretches(writer: Writer) -> Iterator[Example]:
     files = list(library.split("test"))
     for _ in range(20):
         for file in rng.sample(files, len(files)):
-            rows = library.text(file).splitlines(keepends=True)
-            start = rng.randrange(max(len(rows) - LINES, 1))
-            yield writer.text("".join(rows[start : start + LINES]) or "\n")
+            yield writer.text(stretch(library.text(file), rng))
 
 
 def record(out: Path, work: Path, widths: Sequence[int] = WIDTHS) -> Path:

@@ -38,18 +38,26 @@ def ship(training: Training, evaluation: Evaluation, summary: str) -> Path:
 
     Raises `ValueError` naming a file that is too big, before anything is copied.
     """
-    files = sorted(path for path in training.folder.iterdir() if path.is_file())
+    return put(training.name, training.folder, model_card(training, evaluation, summary), summary, SOURCE)
+
+
+def put(name: str, trained: Path, card: str, summary: str, source: str) -> Path:
+    """Copies all files below `trained` to `data/models/NAME`, with `card` to read and a card for each.
+
+    Raises `ValueError` naming a file that is too big, before anything is copied.
+    """
+    files = sorted(path for path in trained.rglob("*") if path.is_file())
     for path in files:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"{path} has {path.stat().st_size:,} bytes; a file of the course has at most {LARGEST:,}.")
-    folder = root() / "models" / training.name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "README.md").write_text(model_card(training, evaluation, summary), encoding="utf-8")
+    folder = root() / "models" / name
     for path in files:
-        shutil.copyfile(path, folder / path.name)
-    for path in sorted(folder.iterdir()):
-        make = f"labkit train {training.name}"
-        write_card(f"models/{training.name}/{path.name}", summary=summary, source=SOURCE, make=make)
+        target = folder / path.relative_to(trained)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        write_card(path.relative_to(root()).as_posix(), summary=summary, source=source, make=f"labkit train {name}")
     return folder
 
 

@@ -105,9 +105,14 @@ def python(seed: int, writer: Writer) -> Iterator[Example]:
     rng, library = random.Random(f"labkit.training.sources/python/{seed}"), standard_library()
     files = list(library.split("train"))
     while True:
-        rows = library.text(rng.choice(files)).splitlines(keepends=True)
-        start = rng.randrange(max(len(rows) - LINES, 1))
-        yield writer.text("".join(rows[start : start + LINES]) or "\n")
+        yield writer.text(stretch(library.text(rng.choice(files)), rng))
+
+
+def stretch(text: str, rng: random.Random) -> str:
+    """`LINES` lines in a row of a text, from anywhere."""
+    rows = text.splitlines(keepends=True)
+    start = rng.randrange(max(len(rows) - LINES, 1))
+    return "".join(rows[start : start + LINES]) or "\n"
 
 
 @functools.cache

@@ -5,8 +5,9 @@ import shutil
 import pytest
 
 from labkit.kernels.native import building
+from labkit.measure.compilers import COMPILERS
 
-compiler = pytest.mark.skipif(not any(map(shutil.which, building.COMPILERS)), reason="blocked: no C compiler")
+compiler = pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="blocked: no C compiler")
 ANSWER = "int answer(void) { return %s; }"
 
 

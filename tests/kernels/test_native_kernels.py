@@ -11,6 +11,7 @@ from labkit.kernels.decode_blocks import BlockWeights, decode_block_reference, d
 from labkit.kernels.native import building
 from labkit.kernels.packed_linear import pack, packed_linear, unpack
 from labkit.measure import trace
+from labkit.measure.compilers import COMPILERS
 
 WIDTHS = (torch.float32, torch.bfloat16)
 
@@ -21,7 +22,7 @@ def way(request, monkeypatch):
     building.native.cache_clear()
     if request.param == "plain torch":
         monkeypatch.setenv("CC", "no-such-compiler")
-    elif not any(map(shutil.which, building.COMPILERS)):
+    elif not any(map(shutil.which, COMPILERS)):
         pytest.skip("blocked: no C compiler")
     else:
         assert building.native("packed_linear") is not None

@@ -8,9 +8,10 @@ import pytest
 
 from labkit.measure import benches, stream
 from labkit.measure.ceiling_report import KINDS
+from labkit.measure.compilers import COMPILERS
 from tests.measure.test_ceiling_report import MACHINE
 
-compiler = pytest.mark.skipif(not any(map(shutil.which, stream.COMPILERS)), reason="no C compiler")
+compiler = pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="no C compiler")
 
 
 @compiler

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,10 +12,10 @@ from functools import cache
 from pathlib import Path
 
 from labkit.measure.ceiling_cache import cache_folder
+from labkit.measure.compilers import c_compiler
 from labkit.measure.machines import machine
 
 FOLDER = Path(__file__).parent
-COMPILERS = ("cc", "gcc", "clang")
 _OPTIMISED = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-Wno-unknown-pragmas")
 # Compiler and linker flags, best first. The first leaves the OpenMP calls open, so that they reach the copy that torch
 # has loaded: one pool of threads for both. Apple's clang has no OpenMP, some compilers do not know their processor.
@@ -45,9 +43,10 @@ def native(name: str) -> ctypes.CDLL | None:
 
 def build(source: Path, folder: Path) -> ctypes.CDLL:
     """Compile `source` into `folder`, or take what is there from before; raises `Unbuilt` with the reason."""
-    compiler = os.environ.get("CC") or next(filter(shutil.which, COMPILERS), None)
-    if compiler is None or shutil.which(compiler) is None:
-        raise Unbuilt(f"no C compiler found (looked for {compiler or ', '.join(COMPILERS)}).")
+    try:
+        compiler = c_compiler()
+    except LookupError as error:
+        raise Unbuilt(error.args[0]) from None
     refusal = ""
     for compile_flags, link_flags in _FLAGS:
         target = folder / f"{source.stem}-{_content_hash(source, compiler, compile_flags + link_flags)}.so"

@@ -21,8 +21,8 @@ from labkit.training.embedding.encoder import TextEncoder
 from labkit.training.embedding.objective import info_nce, top_one
 from labkit.training.embedding.recipe import EMBEDDING, EmbeddingRecipe
 from labkit.training.embedding.saving import save_encoder
-from labkit.training.loop import SAVE_EVERY, precision
-from labkit.training.optimiser import CLIP, learning_rate, optimiser
+from labkit.training.loop import SAVE_EVERY, precision, update
+from labkit.training.optimiser import learning_rate, optimiser
 
 logger = logging.getLogger(__name__)
 POINT_EVERY = 25
@@ -42,9 +42,12 @@ class EmbeddingTraining(Report):
     def table(self) -> Table:
         rows = [[p["step"], si(p["tokens"]), p["loss"], f"{p['top_one']:.1%}"] for p in self.progress.curve]
         columns = ["step", "tokens so far", "loss (nats a question)", "nearest document answers"]
-        spent = f"{si(self.progress.tokens)} tokens in {self.progress.seconds / 60:.0f} min"
-        state = "finished" if self.finished else "not finished; the same command goes on"
-        return Table(f"Training of {self.name}, {si(self.parameters)} parameters", columns, rows, f"{spent}, {state}.")
+        return Table(
+            f"Training of {self.name}, {si(self.parameters)} parameters",
+            columns,
+            rows,
+            self.progress.spent(self.finished),
+        )
 
 
 def train_embedding(out: str | Path = "bench/training", minutes: float = 75, device: str = "auto") -> EmbeddingTraining:
@@ -84,18 +87,11 @@ def embedding_step(
 
     Raises `ValueError` if the loss is not finite.
     """
-    for group in steps.param_groups:
-        group["lr"] = rate
     with precision(encoder.transformer.device):
         similarity = encoder(contrast.questions) @ encoder(contrast.documents).T
     answered = contrast.answered.to(similarity.device)
     loss = info_nce(similarity.float(), answered, recipe.temperature)
-    if not torch.isfinite(loss):
-        raise ValueError(f"The loss is {loss.item()}: lower the `peak` of the recipe's schedule.")
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(encoder.parameters(), CLIP)
-    steps.step()
-    steps.zero_grad(set_to_none=True)
+    update(encoder, steps, loss, loss, rate)
     return loss.item(), top_one(similarity, answered)
 
 

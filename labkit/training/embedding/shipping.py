@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from labkit.data import root, write_card
 from labkit.measure.machines import machine
 from labkit.measure.report import Report
 from labkit.training.embedding.run import EmbeddingTraining
-from labkit.training.shipping import LARGEST
+from labkit.training.shipping import put
 
 SOURCE = "trained from nothing by labkit.training.embedding on labkit.world: strangers and training shires only"
 SUMMARY = "text encoder of two layers that brings a question near the documents of the course world that answer it"
@@ -24,20 +22,7 @@ def ship_encoder(training: EmbeddingTraining, trial: Report) -> Path:
 
     Raises `ValueError` naming a file that is too big, before anything is copied.
     """
-    files = sorted(path for path in training.folder.rglob("*") if path.is_file())
-    for path in files:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"{path} has {path.stat().st_size:,} bytes; a file of the course has at most {LARGEST:,}.")
-    folder = root() / "models" / training.name
-    for path in files:
-        target = folder / path.relative_to(training.folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-    (folder / "README.md").write_text(encoder_card(training, trial), encoding="utf-8")
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        name = path.relative_to(root()).as_posix()
-        write_card(name, summary=SUMMARY, source=SOURCE, make=f"labkit train {training.name}")
-    return folder
+    return put(training.name, training.folder, encoder_card(training, trial), SUMMARY, SOURCE)
 
 
 def encoder_card(training: EmbeddingTraining, trial: Report) -> str:
