@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,22 +24,26 @@ from labkit.training.objective import predict
 from labkit.training.optimiser import CLIP, learning_rate
 from labkit.training.packing import Batch
 from labkit.training.stages import Stage
+from labkit.training.validation import validation_loss
 
 logger = logging.getLogger(__name__)
 CHECK_EVERY = 100
 """Steps between two looks at the held-out answers."""
+VALIDATE_EVERY = 500
+"""Steps between two looks at the validation loss."""
 SAVE_EVERY = 180.0
 """Seconds between two checkpoints."""
 
 
 @dataclass
 class Run:
-    """A training under way; `folder` keeps its checkpoint."""
+    """A training under way; `folder` keeps its checkpoint, `validation` is what its loss is followed on."""
 
     model: Decoder
     optimiser: torch.optim.Optimizer
     progress: Progress
     folder: Path
+    validation: Sequence[Batch] = ()
 
     def save(self) -> None:
         save_checkpoint(self.folder, self.model, self.optimiser, self.progress)
@@ -115,13 +119,18 @@ def run_stage(
 
 
 def _look(run: Run, stage: Stage, loss: float, held_out: list[Batch]) -> float | None:
-    """Every so often a point of the curve, and held-out exact match where the stage has a gate."""
+    """Every so often a point of the curve; gives held-out exact match where the stage has a gate."""
     if run.progress.step % CHECK_EVERY:
         return None
+    point: dict[str, float | str] = {"stage": stage.name, "step": run.progress.step, "tokens": run.progress.tokens}
+    point["loss"] = loss
     accuracy = exact_match(run.model, held_out) if held_out else None
-    point = {"stage": stage.name, "step": run.progress.step, "tokens": run.progress.tokens, "loss": loss}
-    run.progress.curve.append(point | ({} if accuracy is None else {"exact_match": accuracy}))
-    logger.info("%s", run.progress.curve[-1])
+    if accuracy is not None:
+        point["exact_match"] = accuracy
+    if run.validation and run.progress.step % VALIDATE_EVERY == 0:
+        point["validation_loss"] = validation_loss(run.model, run.validation)
+    run.progress.curve.append(point)
+    logger.info("%s", point)
     return accuracy
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from labkit.training.checkpoint import Progress, load_checkpoint
 from labkit.training.growth import grow
 from labkit.training.loop import Run, run_stage
 from labkit.training.optimiser import initial, optimiser
+from labkit.training.packing import Batch
 from labkit.training.recipes import RECIPES, Recipe
 from labkit.training.stream import held_out, stream
+from labkit.training.validation import validation_batches
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,18 @@ class Training(Report):
 
     def table(self) -> Table:
         rows = [
-            [point["stage"], point["step"], si(point["tokens"]), point["loss"], point.get("exact_match")]
+            [point["stage"], point["step"], si(point["tokens"])]
+            + [point.get(figure) for figure in ("loss", "exact_match", "validation_loss")]
             for point in self.progress.curve
         ]
-        columns = ["stage", "step", "tokens so far", "loss (nats a learned token)", "held-out exact match"]
+        columns = [
+            "stage",
+            "step",
+            "tokens so far",
+            "loss (nats a learned token)",
+            "held-out exact match",
+            "validation loss",
+        ]
         return Table(
             f"Training of {self.name}, {si(self.parameters)} parameters",
             columns,
@@ -67,7 +78,8 @@ def train(
     if not 0 <= workers <= 2:
         raise ValueError(f"workers is 0, 1 or 2; got {workers}.")
     tokenizer = AutoTokenizer.from_pretrained(shipped("tokenizer"))
-    return train_recipe(RECIPES[name], tokenizer, Path(out) / name, minutes, device, workers)
+    held_out = validation_batches(tokenizer)
+    return train_recipe(RECIPES[name], tokenizer, Path(out) / name, minutes, device, workers, held_out)
 
 
 def train_recipe(
@@ -77,12 +89,13 @@ def train_recipe(
     minutes: float = 75,
     device: str = "auto",
     workers: int = 0,
+    validation: Sequence[Batch] = (),
 ) -> Training:
-    """The same for a recipe of your own, into `folder`."""
+    """The same for a recipe of your own, into `folder`, its loss followed on `validation` where there is some."""
     deadline = time.monotonic() + 60 * minutes
     model = _beginning(recipe, folder).to(choose_device(device)).train()
     steps = optimiser(model)
-    run = Run(model, steps, load_checkpoint(folder, model, steps) or Progress(), folder)
+    run = Run(model, steps, load_checkpoint(folder, model, steps) or Progress(), folder, validation)
     finished = _stages(run, recipe, tokenizer, deadline, workers)
     saved = save_model(model, folder / "model", tokenizer)
     return Training(recipe.name, saved, finished, sum(p.numel() for p in model.parameters()), run.progress)
