@@ -23,7 +23,9 @@ def test_it_holds_every_task_and_is_always_the_same(held_out, tokenizer):
     again = validation_batches(tokenizer)
     assert all(torch.equal(a.tokens, b.tokens) for a, b in zip(held_out, again, strict=True))
     text = tokenizer.decode(torch.cat([b.tokens.flatten() for b in held_out]))
-    assert "JSON" in text and "import " in text and "not known" in text.lower()
+    assert "JSON" in text
+    assert "import " in text
+    assert "not known" in text.lower()
 
 
 def test_running_text_is_about_shires_of_the_validation_split(held_out, tokenizer):
