@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from labkit.models.config import DecoderConfig, MoeConfig
+from labkit.models.decoder import Decoder
+
 
 @pytest.fixture
 def correlated():
@@ -23,3 +26,30 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+DENSE = {"attention_bias": True, "mlp_bias": True, "qk_norm": "head", "tie_word_embeddings": True}
+CONFIGS = {
+    "grouped, tied, biased": DecoderConfig("qwen3", 64, 16, 24, 2, 4, 2, 4, 1e-6, 64, **DENSE),
+    "a reader for each head": DecoderConfig("llama", 64, 16, 24, 2, 4, 4, 4, 1e-6, 64, attention_bias=True),
+    "experts": DecoderConfig("mixtral", 64, 16, 24, 2, 4, 2, 4, 1e-6, 64, moe=MoeConfig(3, 2, 24, True, (1,))),
+}
+
+
+def randomised(config, seed=0):
+    torch.manual_seed(seed)
+    model = Decoder(config).eval()
+    for p in model.parameters():
+        torch.nn.init.normal_(p, mean=float(p.dim() == 1), std=0.3)
+    return model
+
+
+@pytest.fixture(params=CONFIGS)
+def model(request):
+    """A random decoder of each kind that the rewritings must leave as it is: biases, gains and all."""
+    return randomised(CONFIGS[request.param])
+
+
+@pytest.fixture
+def tokens():
+    return torch.randint(0, 64, (4, 24), generator=torch.Generator().manual_seed(1))
