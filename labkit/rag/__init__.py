@@ -35,7 +35,7 @@ _MODULE_OF = {
     "reciprocal_rank": "labkit.rag.measures",
     "reciprocal_rank_fusion": "labkit.rag.fusion",
     "retrieval_trial": "labkit.rag.trial",
-    "search": "labkit.rag.store",
+    "search": "labkit.rag.searching",
     "sentence_chunks": "labkit.rag.chunking",
     "structure_chunks": "labkit.rag.chunking",
 }
