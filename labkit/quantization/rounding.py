@@ -48,20 +48,22 @@ def group_scales(
 ) -> tuple[Groups, Groups | None]:
     """Scale, and zero in affine formats, of each group, rounded to the dtype in which they are stored.
 
-    Symmetric codes reach from -max|w| to max|w|; affine ones from the smallest weight to the largest, and always over
-    zero, so that a zero weight stays zero. Equal weights w have the scale w and a code that stands for 1.
+    Symmetric codes reach from -max|w| to max|w|, affine ones from the smallest weight to the largest. A zero is a whole
+    number, so that a weight of 0 stays 0 where the range holds it; elsewhere it lies outside the codes. Equal weights w
+    have the scale w and a code that stands for 1.
     """
     grouped = weight.unflatten(1, (fmt.groups(weight.shape[1]), -1))
     low, high = grouped.amin(dim=-1), grouped.amax(dim=-1)
-    equal = low == high
+    equal, largest = low == high, torch.maximum(-low, high)
     if fmt.symmetric:
         largest_code = 1 if fmt.code == "nf4" else fmt.middle - 1
-        scales = torch.maximum(-low, high) * clip / largest_code
-        return torch.where(equal, high, scales).to(fmt.scale_dtype), None
-    low, top = low.clamp(max=0) * clip, high.clamp(min=0) * clip
-    scales = torch.where(equal, high, (top - low) / (fmt.levels - 1)).to(fmt.scale_dtype)
-    zeros = torch.where(equal, 0, -low / _divisor(scales, low.dtype)).round()
-    return scales, zeros.clamp(0, fmt.levels - 1).to(fmt.scale_dtype)
+        return torch.where(equal, high, largest * clip / largest_code).to(fmt.scale_dtype), None
+    low, high = low * clip, high * clip
+    finest = largest * torch.finfo(fmt.scale_dtype).eps  # below that the zero is too large to be stored exactly
+    scales = torch.maximum((high - low) / (fmt.levels - 1), finest)
+    scales = torch.where(equal, grouped[..., 0], scales).to(fmt.scale_dtype)
+    zeros = torch.where(equal, 0, (-low / _divisor(scales, low.dtype)).round())
+    return scales, zeros.to(fmt.scale_dtype)
 
 
 def nearest_codes(

@@ -15,9 +15,10 @@ from labkit.quantization.rounding import round_to_nearest
 def loop(row, fmt, scale):
     """One group, number by number, as a textbook says it: its exact scale, and codes and zero under a stored scale."""
     top, middle = 2**fmt.bits - 1, 2 ** (fmt.bits - 1)
-    low, high = min(0, *row), max(0, *row)
-    exact = max(-low, high) / (middle - 1) if fmt.symmetric else (high - low) / top
-    zero = middle if fmt.symmetric else min(max(round(-low / scale), 0), top)
+    low, high = min(row), max(row)
+    finest = max(-low, high) * torch.finfo(fmt.scale_dtype).eps
+    exact = max(-low, high) / (middle - 1) if fmt.symmetric else max((high - low) / top, finest)
+    zero = middle if fmt.symmetric else round(-low / scale)
     return exact, zero, [min(max(round(w / scale) + zero, 0), top) for w in row]
 
 
@@ -47,7 +48,7 @@ def test_every_group_equals_a_loop_over_its_numbers(bits, symmetric, dtype, shap
             exact, zero, codes = loop(row, fmt, scale)
             assert scale == pytest.approx(exact, rel=torch.finfo(dtype).eps)
             if not symmetric:
-                if tie(-min(0, *row) / scale):
+                if tie(-min(row) / scale):
                     continue
                 assert got.zeros[r, g].item() == zero
             for w, ours, expected in zip(row, got.codes[r, part].tolist(), codes, strict=True):
@@ -90,6 +91,24 @@ def test_a_scale_for_the_whole_tensor_is_that_of_its_largest_weight():
 def test_groups_of_equal_weights_are_exact_after_unpacking(fmt):
     weight = torch.tensor([0.0, 3.1875, -0.0107421875, 1000.0])[:, None].repeat(1, 8)  # all of them fp16 numbers
     assert torch.equal(unpack(pack(round_to_nearest(weight, fmt))).dequantize(), weight)
+
+
+@pytest.mark.parametrize("dtype", SCALE_DTYPES)
+@pytest.mark.parametrize("spread", [1.0, 1e-2, 1e-5, 1e-7])
+def test_a_range_far_from_zero_is_as_fine_as_its_scale_dtype_allows(dtype, spread):
+    weight = 50 + spread * torch.rand(4, 16)
+    fmt = WeightFormat(2, None, symmetric=False, scale_dtype=dtype)
+    got = round_to_nearest(weight, fmt)
+    allowed = spread / 3 + 2 * 51 * torch.finfo(dtype).eps
+    assert (got.dequantize() - weight).abs().max() <= allowed
+    assert torch.equal(got.zeros.float(), got.zeros.float().round())
+
+
+def test_a_weight_of_zero_stays_zero():
+    weight = torch.randn(16, 32)
+    weight[:, ::5] = 0
+    for fmt in (WeightFormat(3, 8, symmetric=False), WeightFormat(2), WeightFormat(4, 8, code="nf4")):
+        assert (round_to_nearest(weight, fmt).dequantize()[:, ::5] == 0).all()
 
 
 def test_weights_too_small_for_the_scale_become_zero_and_not_nan():
