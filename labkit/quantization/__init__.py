@@ -13,3 +13,29 @@ Legend of shapes: `out` and `in` features of a linear, `groups` of a row that sh
 calibrate on, `sites` linear layers, `choices` formats to choose from, `kv_heads` heads of keys and values, `head`
 features of one. Sizes are in bytes.
 """
+
+from __future__ import annotations
+
+from labkit.lazy import lazy_names
+
+_MODULE_OF = {
+    "QuantizedKVCache": "labkit.quantization.kv_cache",
+    "awq_scales": "labkit.quantization.awq",
+    "best_spending": "labkit.quantization.bit_budget",
+    "hessian_of": "labkit.quantization.gptq",
+    "llm_int8_linear": "labkit.quantization.llm_int8",
+    "protect": "labkit.quantization.protection",
+    "quantize_model": "labkit.quantization.quantizing",
+    "quantize_tokens": "labkit.quantization.activations",
+    "random_hadamard": "labkit.quantization.hadamard",
+    "round_to_nearest": "labkit.quantization.rounding",
+    "salient_channels": "labkit.quantization.protection",
+    "scale_channels": "labkit.quantization.scaling",
+    "searched_clip": "labkit.quantization.clipping",
+    "sensitivities": "labkit.quantization.sensitivity",
+    "smoothing_scales": "labkit.quantization.smoothing",
+    "w8a8_linear": "labkit.quantization.activations",
+}
+
+__all__ = sorted(_MODULE_OF)
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)

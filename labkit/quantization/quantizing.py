@@ -27,7 +27,7 @@ FEWEST_TOKENS = 16
 
 KEPT = 2048
 
-Algorithm = Callable[[Float[Tensor, "out in"], Captured], QuantizedWeight]
+Algorithm = Callable[[Site, Float[Tensor, "out in"], Captured], QuantizedWeight]
 Layer = Callable[[PackedWeight, Float[Tensor, " out"] | None], nn.Module]
 
 
@@ -41,10 +41,10 @@ def quantize_model(
 ) -> dict[str, PackedWeight]:
     """Replace every linear of `roles` by `layer(packed weight, bias)`, in place; the packed weights by path.
 
-    `algorithm(weight, seen)` is for example `lambda w, seen: round_to_nearest(w, fmt)`, or
-    `lambda w, seen: gptq(w, 2 / seen.tokens * seen.second_moment, fmt)`; `seen.kept()` are input rows for AWQ's clip.
-    Raises `ValueError` for a layer that too few tokens of `batches` reach, and where the algorithm does, naming the
-    layer. The blocks before it are then quantized already.
+    `algorithm(site, weight, seen)` is for example `lambda site, w, seen: round_to_nearest(w, formats[site.path])`, or
+    `lambda site, w, seen: gptq(w, 2 / seen.tokens * seen.second_moment, fmt)`; `seen.kept()` are input rows to search a
+    clip on. Raises `ValueError` for a layer that too few tokens of `batches` reach, and where the algorithm does,
+    naming the layer; the blocks before it are then quantized already.
     """
     unstack_experts(model)
     packed = {}
@@ -65,6 +65,6 @@ def _packed(model: Decoder, site: Site, seen: Captured, algorithm: Algorithm) ->
             "calibrate on; use more text."
         )
     try:
-        return pack(algorithm(weight_of(model, site).detach().float(), seen))
+        return pack(algorithm(site, weight_of(model, site).detach().float(), seen))
     except ValueError as error:
         raise ValueError(f"{site.path}: {error}") from None
