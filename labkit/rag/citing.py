@@ -40,13 +40,18 @@ def cite(reader: Reader, question: str, chunks: Sequence[Chunk], answer: str) ->
     """The passage of a prompt's `chunks` that the answer comes from; None if none contains it or it says nothing."""
     if abstains(answer):
         return None
-    places = {n: span for n, chunk in enumerate(chunks) if (span := answer_span(answer, chunk.text))}
+    places = containing(answer, chunks)
     if not places:
         return None
     drops = likelihood_drops(reader, question, chunks, answer, list(places)) if len(places) > 1 else None
     best = max(places, key=lambda n: drops[n]) if drops else next(iter(places))
     chunk, (start, end) = chunks[best], places[best]
     return Citation(chunk, chunk.start + start, chunk.start + end, drops[best] if drops else None)
+
+
+def containing(answer: str, chunks: Sequence[Chunk]) -> dict[int, Span]:
+    """The chunks that say the answer, by their number, and where."""
+    return {n: span for n, chunk in enumerate(chunks) if (span := answer_span(answer, chunk.text))}
 
 
 def answer_span(answer: str, text: str) -> Span | None:

@@ -10,6 +10,7 @@ first is the likelihood that means something in them. Each costs one pass over e
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from labkit.rag.document import Chunk
@@ -58,6 +59,8 @@ def _question_after(reader: Reader, question: str, chunk: Chunk) -> tuple[list[i
     """The tokens of the message up to the question, and those of the question."""
     turn = [{"role": "user", "content": reader.message(question, [chunk])}]
     text = reader.tokenizer.apply_chat_template(turn, tokenize=False)
-    before = text[: text.rindex(question)]
-    encoded = reader.tokenizer([before, question], add_special_tokens=False)["input_ids"]
-    return encoded[0], encoded[1]
+    encoded = reader.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    start = text.rindex(question)
+    ends = [end for _, end in encoded["offset_mapping"]]
+    first, last = bisect_right(ends, start), bisect_left(ends, start + len(question))
+    return encoded["input_ids"][:first], encoded["input_ids"][first : last + 1]
