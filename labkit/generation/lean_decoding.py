@@ -14,7 +14,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from labkit.kernels.decode_blocks import BlockWeights, decode_blocks
+from labkit.kernels.block_weights import BlockWeights
+from labkit.kernels.decode_blocks import decode_blocks
 from labkit.kernels.packed_linear import PANEL, pack, packed_linear
 from labkit.models.cache import CachedStep, Step
 from labkit.models.config import DecoderConfig
