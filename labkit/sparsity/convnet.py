@@ -1,8 +1,8 @@
 """A small convolutional network, and what goes when its channels go.
 
-An output channel of a convolution is a filter, its gain, offset and statistics in the batch norm behind it, and the
-slice of every next filter that reads it: that is the dependency group of a plain chain. Arithmetic falls with the
-product of channels in and out, so half of the channels leave a quarter of it, all but in the first layer.
+With an output channel of a convolution go its gain, offset and statistics in the batch norm behind it, and the slice of
+every next filter that reads it. Arithmetic falls with the product of channels in and out, so half of the channels leave
+a quarter of it, all but in the first layer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from labkit.sparsity.groups import keep_outputs
 from labkit.sparsity.importance import best_places
 
 Kept = Int[Tensor, " kept"]
@@ -58,9 +59,8 @@ def best_channels(net: ConvNet, density: float) -> list[Kept]:
     return [best_places(scores, density) for scores in filter_norms(net)]
 
 
-@torch.no_grad()
 def keep_channels(net: ConvNet, kept: Sequence[Kept]) -> ConvNet:
-    """A smaller network with only the channels `kept[n]` of convolution n.
+    """A smaller network with only the channels `kept[n]` of convolution n; see `groups.keep_outputs`.
 
     Raises `ValueError` for a list of another length, or channels that are not there or come twice.
 
@@ -69,20 +69,8 @@ def keep_channels(net: ConvNet, kept: Sequence[Kept]) -> ConvNet:
     """
     if len(kept) != len(net.widths):
         raise ValueError(f"Needed are the kept channels of {len(net.widths)} convolutions; got {len(kept)}.")
-    for places, width in zip(kept, net.widths, strict=True):
-        if not len(places) or len(places.unique()) != len(places) or places.min() < 0 or places.max() >= width:
-            raise ValueError(f"Kept are different channels from 0 to {width - 1}, at least one; got {places.tolist()}.")
-    smaller = ConvNet([len(k) for k in kept], net.head.out_features)
-    readers = [torch.arange(1), *kept]
-    state = net.state_dict()
-    for n, channels in enumerate(kept):
-        weight = f"convolutions.{n}.weight"
-        state[weight] = state[weight][channels][:, readers[n]]
-        for name in ("weight", "bias", "running_mean", "running_var"):
-            state[f"norms.{n}.{name}"] = state[f"norms.{n}.{name}"][channels]
-    state["head.weight"] = state["head.weight"][:, kept[-1]]
-    smaller.load_state_dict(state)
-    return smaller.to(net.head.weight.device).train(net.training)
+    example = torch.zeros(1, 1, 8, 8, device=net.head.weight.device)
+    return keep_outputs(net, example, {f"convolutions.{n}": places for n, places in enumerate(kept)})
 
 
 def folded(net: ConvNet) -> ConvNet:

@@ -53,7 +53,7 @@ def train(net: nn.Module, data: Digits, epochs: int, learning_rate: float = 1e-3
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            curve.append(float(loss))
+            curve.append(loss.item())
     net.eval()
     return curve
 

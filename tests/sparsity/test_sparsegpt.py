@@ -154,9 +154,9 @@ def test_no_token_and_wrong_shapes_are_refused():
         sparsegpt(weight, torch.zeros(16, 16), 0.5)
     with pytest.raises(ValueError, match="16 x 16; got"):
         sparsegpt(weight, second_moment[:4, :4], 0.5)
-    with pytest.raises(ValueError, match="inputs .16. and a block .128. that m divides"):
+    with pytest.raises(ValueError, match=r"inputs \(16\) and a block \(128\) that m divides"):
         sparsegpt(weight, second_moment, n_of_m=(2, 5))
-    with pytest.raises(ValueError, match="a block .6. that m divides"):
+    with pytest.raises(ValueError, match=r"a block \(6\) that m divides"):
         sparsegpt(weight, second_moment, n_of_m=(2, 4), block=6)
     with pytest.raises(ValueError, match="from 0 to 1"):
         sparsegpt(weight, second_moment, 1.5)
