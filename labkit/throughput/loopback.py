@@ -7,6 +7,7 @@ front add. A stand-in for measurements, not a server to offer anybody: it unders
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from typing import Any
 
 from labkit.throughput.endpoint import Chunk, Endpoint
 from labkit.throughput.request import Request
+from labkit.throughput.simulated import Service, SimulatedServer
 
 MODEL = "simulated"
 
@@ -91,3 +93,23 @@ def _whole(writer: asyncio.StreamWriter, status: str, value: Any) -> None:
     body = json.dumps(value).encode()
     writer.write(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode())
     writer.write(body)
+
+
+async def _serve(port: int, prefill: float, per_token: float, slots: int) -> None:
+    server = SimulatedServer(lambda _: Service(prefill, per_token), slots)
+    async with loopback_server(server, port) as address:
+        print(address, flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m labkit.throughput.loopback", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one; the address is printed")
+    parser.add_argument("--prefill", type=float, default=0.02, help="seconds to the first token")
+    parser.add_argument("--per-token", type=float, default=0.0, help="seconds of each further token")
+    parser.add_argument("--slots", type=int, default=1, help="requests served at once")
+    asyncio.run(_serve(**vars(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

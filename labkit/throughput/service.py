@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-import numpy as np
-
-from labkit.throughput.estimates import Estimate, estimate, percentile
+from labkit.throughput.estimates import mean, percentiles
 from labkit.throughput.metrics import (
     end_to_end_latency,
     inter_chunk_latencies,
@@ -49,7 +47,7 @@ def service_report(run: Run, objective: Objective | None = None, window: Window 
         latencies=tuple(_latencies(answered)),
         objective=objective,
         goodput=goodput(asked, objective, window.seconds) if objective else None,
-        attainment=estimate([objective.met(r) for r in asked], np.mean) if objective else None,
+        attainment=mean([objective.met(r) for r in asked]) if objective else None,
         longest_send_lag=max((send_lag(r) for r in asked if r.outcome != "not sent"), default=0.0),
     )
 
@@ -86,5 +84,5 @@ def _latency(name: str, seconds: Iterable[float | None]) -> Latency:
     values = [value for value in seconds if value is not None]
     if not values:
         return Latency(name, None, {f"p{p}": None for p in PERCENTILES})
-    found: dict[str, Estimate | None] = {f"p{p}": percentile(values, p) for p in PERCENTILES}
-    return Latency(name, estimate(values, np.mean), found)
+    found = zip(PERCENTILES, percentiles(values, PERCENTILES), strict=True)
+    return Latency(name, mean(values), {f"p{p}": estimate for p, estimate in found})
