@@ -50,6 +50,12 @@ def w8a8_linear(x: Float[Tensor, "*rows in"], weight: QuantizedWeight) -> Float[
 
     Raises `ValueError` unless the weight has 8 bits, symmetric, one scale a row: only then do scales stand outside the
     sums (SmoothQuant, arXiv 2211.10438, equation 2).
+
+    >>> from labkit.kernels.weight_format import WeightFormat
+    >>> from labkit.quantization.rounding import round_to_nearest
+    >>> weight = round_to_nearest(torch.tensor([[127.0, 10.3]]), WeightFormat(8))  # 127 and 10
+    >>> w8a8_linear(torch.tensor([[0.0, 12.7]]), weight)  # codes 0 and 127, scale 0.1
+    tensor([[127.]])
     """
     check_w8a8(weight)
     codes, scales = quantize_tokens(x)

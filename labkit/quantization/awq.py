@@ -30,6 +30,14 @@ def awq_scales(
     s = (mean |x|) ^ alpha with the alpha whose rounded weights W diag(s) give the smallest output error on x / s
     (equations 4 and 5); alpha 0 is plain rounding, so the result is never worse than that on these inputs. Raises
     `ValueError` for inputs that are not finite, fewer than 2 tokens or of another width than the weights.
+
+    >>> weight, x = torch.tensor([[1.0, 0.1]]), torch.tensor([[0.1, 10.0], [-0.1, 10.0]])
+    >>> fmt = WeightFormat(bits=3, scale_dtype=torch.float32)
+    >>> scales = awq_scales([weight], x, fmt)
+    >>> round_to_nearest(weight, fmt).dequantize()  # 0.1, which meets 10, is less than half a step of 1/3
+    tensor([[1., 0.]])
+    >>> round_to_nearest(weight * scales, fmt).dequantize() / scales
+    tensor([[1.0000, 0.1000]])
     """
     weights, inputs = [checked(weight) for weight in weights], checked_inputs(inputs, weights[0].shape[1])
     magnitude, moment = inputs.abs().mean(dim=0), inputs.T @ inputs

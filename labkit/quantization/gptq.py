@@ -50,6 +50,11 @@ def gptq(
     inputs first, while there is most left to make up for them; scales are then those of the weights as they came.
     Raises `ValueError` for weights or a Hessian that are not finite, a Hessian of another size, damping below 0, and a
     Hessian that is singular all the same.
+
+    >>> weight = torch.tensor([[0.4, 0.4, 3.0]])  # rounded alone, both of the first would be 0
+    >>> hessian = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])  # but they always see equal inputs
+    >>> gptq(weight, hessian, WeightFormat(bits=3)).dequantize()  # so 0 and 1 are nearer to 0.4 + 0.4
+    tensor([[0., 1., 3.]])
     """
     weight = checked(weight).clone()
     _check(weight, hessian, damping)

@@ -33,6 +33,14 @@ def llm_int8_linear(
 
     The weight is stored as int8 alone, as in bitsandbytes; its outlier columns are dequantized when they are needed, so
     what is saved is the rounding of the activations. Raises `ValueError` as `w8a8_linear` does.
+
+    >>> import torch
+    >>> from labkit.kernels.weight_format import WeightFormat
+    >>> from labkit.quantization.rounding import round_to_nearest
+    >>> weight = round_to_nearest(torch.tensor([[127.0, 127.0]]), WeightFormat(8))
+    >>> x = torch.tensor([[0.2, 100.0]])  # beside 100, 0.2 is no whole step of 100 / 127
+    >>> llm_int8_linear(x, weight).round(), llm_int8_linear(x, weight, threshold=1000)
+    (tensor([[12725.]]), tensor([[12700.]]))
     """
     check_w8a8(weight)
     outlier = outlier_channels(x, threshold)

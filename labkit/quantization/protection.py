@@ -50,6 +50,10 @@ def protect(weight: Float[Tensor, "out in"], channels: Int[Tensor, " protected"]
     """Columns `channels` in fp16, the others rounded to nearest.
 
     Raises `ValueError` as `round_to_nearest` does, and for a column beyond fp16.
+
+    >>> kept = protect(torch.tensor([[6.0, 0.25, -2.0]]), torch.tensor([1]), WeightFormat(bits=3))
+    >>> kept.dequantize(), kept.nbytes  # 2 bytes of codes, a scale of 2, a channel's number of 8, its weight of 2
+    (tensor([[ 6.0000,  0.2500, -2.0000]]), 14)
     """
     weight = checked(weight)
     columns = weight[:, channels].half()
