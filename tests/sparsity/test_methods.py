@@ -4,14 +4,18 @@ from functools import partial
 
 import pytest
 import torch
+import transformers
 
+from labkit.data import shipped
 from labkit.evaluation.divergence import kl_divergence
+from labkit.models import load
 from labkit.models.capture import capture
 from labkit.models.outliers import inject_outliers
 from labkit.models.walk import linears, weight_of
 from labkit.sparsity.masks import keep_in_layer, keep_in_rows, keep_n_of_m
 from labkit.sparsity.methods import by_chance, by_magnitude, by_sparsegpt, by_wanda, prune
 from labkit.sparsity.scores import wanda_mask
+from labkit.world import World, readings_of
 
 HALF = partial(keep_in_rows, density=0.5)
 METHODS = {
@@ -110,3 +114,31 @@ def test_with_injected_outliers_chance_is_worst_then_magnitude_then_wanda(decode
         kl[name] = total
     assert kl["wanda"] < kl["magnitude"]
     assert kl["wanda"] < kl["chance"]
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_the_published_order_on_a_trained_model_with_injected_outliers():
+    """Chance, magnitude, Wanda, SparseGPT (arXiv 2306.11695, table 2); Wanda alone does not notice the injection."""
+    seqs = _world_tokens()
+    kl: dict[str, float] = {}
+    for name, inject in (("chance", True), ("magnitude", True), ("wanda", True), ("sparsegpt", True), ("plain", False)):
+        model = load("course-seed", dtype="float32", device="cpu").model
+        whole = model(seqs[12:])
+        if inject:
+            inject_outliers(model, channels=range(0, 128, 8))
+        prune(model, METHODS["wanda" if name == "plain" else name], list(seqs[:12].split(4)))
+        kl[name] = float(kl_divergence(whole, model(seqs[12:])).mean())
+    assert kl["chance"] > kl["magnitude"] > kl["wanda"] > kl["sparsegpt"]
+    assert kl["wanda"] == pytest.approx(kl["plain"], rel=1e-3)
+
+
+def _world_tokens():
+    """Passages of the course's world as 24 sequences of 128 tokens."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(shipped("tokenizer"))
+    ids: list[int] = []
+    for reading in readings_of(World(), "one-hop", "train", "after", seed=0):
+        ids += tokenizer("\n".join(p.text for p in reading.passages), add_special_tokens=False)["input_ids"]
+        if len(ids) >= 24 * 128:
+            return torch.tensor(ids[: 24 * 128]).view(24, 128)
+    raise AssertionError("the world is too small")
