@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from labkit.generation.decoding import stream
 from labkit.kernels.weight_format import WeightFormat
 from labkit.models.cache import KVCache
 from labkit.models.config import DecoderConfig
@@ -107,6 +108,17 @@ def test_it_attends_to_what_it_holds(decoder):
         plain.keys[layer, :, :, :19], plain.values[layer, :, :, :19] = keys, values
     torch.testing.assert_close(decoder(tokens[:, 19:22], cache), decoder(tokens[:, 19:22], plain), atol=1e-5, rtol=1e-4)
     assert cache.lengths == [22, 22]
+
+
+def test_generation_runs_on_it_and_eight_bits_choose_the_same_tokens(decoder):
+    prompt = [5, 9, 60, 33]
+    caches = {bits: QuantizedKVCache(CONFIG, 1, format_of(bits)) for bits in (8, 2)}
+    plain = list(stream(decoder, [prompt], 30))
+    texts = {bits: list(stream(decoder, [prompt], 30, cache=cache)) for bits, cache in caches.items()}
+    assert [step.tokens for step in texts[8]] == [step.tokens for step in plain]
+    assert len(texts[2]) == 30
+    assert caches[2].lengths == [33]
+    assert caches[2].nbytes < caches[8].nbytes
 
 
 @torch.no_grad()
