@@ -45,9 +45,7 @@ def bench(_out: Path) -> dict[str, Any]:
         limits = [asyncio.run(at_rate(address, rate)) for rate in progress(RATES, "what the client can send")]
     return {
         "machine": machine().processor,
-        "a service of 20 ms": dict(
-            zip(("seconds in service", "seconds to the first token, alone"), known, strict=True)
-        ),
+        "a service of 20 ms": {"seconds in service": known[0], "seconds to the first token, alone": known[1]},
         "M/D/1 over HTTP": waits,
         f"the client at {TOKENS} tokens a request": limits,
     }

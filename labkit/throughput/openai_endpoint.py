@@ -1,7 +1,7 @@
 """Any server that speaks OpenAI's HTTP interface: `labkit serve`, vLLM, SGLang, llama.cpp, `transformers serve`, Ray.
 
-A client for measuring, so it does nothing on its own: no retries, no limit on connections (a pool that makes requests
-wait would be the omission that the load generator avoids), no proxy. The text of an answer is looked at and dropped.
+A client for measuring, so it does nothing on its own: no retries, no proxy, no limit on connections. The text of an
+answer is looked at and dropped.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
-import httpx
+import httpx2
 
+from labkit.throughput.connections import Connections
 from labkit.throughput.endpoint import Chunk, EndpointError
 from labkit.throughput.openai_answer import DONE, chunk_of, shortened, told
 from labkit.throughput.request import Request
@@ -42,27 +43,22 @@ class OpenAIEndpoint:
     ) -> None:
         self.base_url, self.model, self.interface = _address(base_url), model, interface
         self.options = {"temperature": 0, "stream_options": {"include_usage": True}} | dict(options or {})
-        self._client = httpx.AsyncClient(
-            base_url=self.base_url,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=None,  # the load generator limits each request as a whole
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-            trust_env=False,
-        )
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._connections = Connections(self.base_url, headers)
 
     async def __aenter__(self) -> OpenAIEndpoint:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self._connections.close()
 
     async def check(self) -> None:
         """Raises `EndpointError` unless the server is there and has the model; sends no prompt, so warms no cache."""
-        with self._failures():
-            response = await self._client.get("/v1/models", timeout=10)
+        with self._failures(), self._connections.one() as client:
+            response = await client.get("/v1/models", timeout=10)
         try:
             offered = [model["id"] for model in response.raise_for_status().json()["data"]]
-        except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
+        except (httpx2.HTTPStatusError, ValueError, KeyError, TypeError):
             raise EndpointError(
                 f"{self.base_url} answered {response.status_code} and no list of models at /v1/models: "
                 f"{shortened(response.text)}"
@@ -75,14 +71,15 @@ class OpenAIEndpoint:
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """The pieces of one answer; `EndpointError` where the server refuses, breaks off or sends something else."""
         path, body = self._body(request)
-        with self._failures():
-            async with self._client.stream("POST", path, json=body) as response:
-                if response.status_code != httpx.codes.OK:
+        with self._failures(), self._connections.one() as client:
+            async with client.stream("POST", path, json=body) as response:
+                if response.status_code != httpx2.codes.OK:
                     raise EndpointError(await self._refusal(response))
                 ended, room = False, PIECES_PER_TOKEN * request.output_length + 64
                 async for data in events(response.aiter_bytes()):
                     if data == DONE:
-                        return
+                        ended = True
+                        continue  # to the end of the body, or the connection could not serve the next request
                     chunk, last = chunk_of(data)
                     ended, room = ended or last, room - 1
                     if room < 0:
@@ -99,7 +96,7 @@ class OpenAIEndpoint:
             raise ValueError("The chat interface takes text; make the workload with prompts of words.")
         return "/v1/chat/completions", common | {"messages": [{"role": "user", "content": request.prompt}]}
 
-    async def _refusal(self, response: httpx.Response) -> str:
+    async def _refusal(self, response: httpx2.Response) -> str:
         received = b""
         async for part in response.aiter_bytes():
             received += part
@@ -113,23 +110,23 @@ class OpenAIEndpoint:
         """What can go wrong between two machines, each in a sentence."""
         try:
             yield
-        except httpx.ConnectError as error:
+        except httpx2.ConnectError as error:
             raise EndpointError(
                 f"No server answers at {self.base_url} ({error}); is it running, and is the port right?"
             ) from None
         except MalformedStreamError as error:
             raise EndpointError(f"The stream from {self.base_url} is malformed: {error}.") from None
-        except httpx.RemoteProtocolError as error:
+        except httpx2.RemoteProtocolError as error:
             raise EndpointError(f"{self.base_url} broke off in the middle of an answer ({error}).") from None
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             what = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise EndpointError(f"The connection to {self.base_url} failed ({what}).") from None
 
 
 def _address(base_url: str) -> str:
     try:
-        scheme = httpx.URL(base_url).scheme
-    except httpx.InvalidURL:
+        scheme = httpx2.URL(base_url).scheme
+    except httpx2.InvalidURL:
         scheme = ""
     if scheme not in ("http", "https"):
         raise ValueError(f"{base_url!r} is no address of a server; give one such as 'http://127.0.0.1:8000'.")
