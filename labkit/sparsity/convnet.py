@@ -74,11 +74,14 @@ def keep_channels(net: ConvNet, kept: Sequence[Kept]) -> ConvNet:
 
 
 def folded(net: ConvNet) -> ConvNet:
-    """The network for inference: each norm folded into the convolution before it (arXiv 1712.05877, section 3.2)."""
+    """The network for inference: each norm folded into the convolution before it (arXiv 1712.05877, section 3.2).
+
+    Channels lie side by side in memory, as convolutions and pooling on a CPU like it.
+    """
     result = deepcopy(net).eval()
     for n, (convolution, norm) in enumerate(zip(result.convolutions, result.norms, strict=True)):
         result.convolutions[n], result.norms[n] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
-    return result
+    return result.to(memory_format=torch.channels_last)
 
 
 def multiplications(net: ConvNet, side: int = 8) -> int:

@@ -6,7 +6,7 @@ and the inputs of each are captured anew, so that a layer is fitted to what the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +15,7 @@ from torch import Tensor
 from labkit.models.capture import Captured, capture
 from labkit.models.decoder import Decoder
 from labkit.models.walk import ATTENTION_ROLES, MLP_ROLES, Site, linears, weight_of
-from labkit.sparsity.masks import Choose
+from labkit.sparsity.masks import Choose, Mask
 from labkit.sparsity.scores import magnitude_scores, random_scores, wanda_scores
 from labkit.sparsity.sparsegpt import BLOCK, DAMPING, sparsegpt
 
@@ -54,20 +54,35 @@ def by_chance(choose: Choose, seed: int = 0) -> Method:
 @torch.no_grad()
 def prune(
     model: Decoder,
-    method: Method,
+    method: Method | Mapping[str, Method],
     batches: Sequence[Int[Tensor, "batch seq"]],
     roles: tuple[str, ...] = ATTENTION_ROLES + MLP_ROLES,
 ) -> None:
-    """Prune the linear layers of these roles in place, layer after layer.
+    """Prune the linear layers of these roles in place, layer after layer; or by a method of its own each path given.
 
     The zeros are stored like any other weight: nothing is smaller or faster before it is packed. Raises `ValueError`
-    naming the layer for what the method refuses, such as one that `batches` never reached.
+    naming the layer for what its method refuses, such as one that `batches` never reached.
     """
+    chosen = linears(model, roles)
+    methods = method if isinstance(method, Mapping) else {site.path: method for site in chosen}
     for n in range(model.config.num_layers):
-        sites = [site for site in linears(model, roles) if site.layer == n]
+        sites = [site for site in chosen if site.layer == n and site.path in methods]
         captured = capture(model, batches, sites)
         for site in sites:
-            _prune_site(model, site, method, captured[site.path])
+            _prune_site(model, site, methods[site.path], captured[site.path])
+
+
+@torch.no_grad()
+def apply_masks(model: Decoder, masks: Mapping[str, Mask]) -> None:
+    """Set what the masks do not keep to zero, in place, by the path of each layer.
+
+    Raises `KeyError` naming a path that the model does not have.
+    """
+    sites = {site.path: site for site in linears(model)}
+    for path, mask in masks.items():
+        if path not in sites:
+            raise KeyError(f"The model has no linear layer {path!r}.")
+        weight_of(model, sites[path]).mul_(mask)
 
 
 def _prune_site(model: Decoder, site: Site, method: Method, captured: Captured) -> None:

@@ -87,11 +87,11 @@ def test_half_the_channels_read_as_well_after_fine_tuning():
     pytest.importorskip("sklearn")
     training, test = digits()
     torch.manual_seed(0)
-    net = ConvNet((16, 32, 32))
+    net = ConvNet((32, 64, 64))
     train(net, training, epochs=12)
     whole = accuracy(net, test)
     smaller = keep_channels(net, best_channels(net, 0.5))
     assert whole > 0.95
-    curve = train(smaller, training, epochs=6)
+    curve = train(smaller, training, epochs=10)
     assert curve[-1] < curve[0]
     assert accuracy(smaller, test) >= whole - 0.02

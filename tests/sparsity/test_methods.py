@@ -12,8 +12,9 @@ from labkit.models import load
 from labkit.models.capture import capture
 from labkit.models.outliers import inject_outliers
 from labkit.models.walk import linears, weight_of
-from labkit.sparsity.masks import keep_in_layer, keep_in_rows, keep_n_of_m
-from labkit.sparsity.methods import by_chance, by_magnitude, by_sparsegpt, by_wanda, prune
+from labkit.sparsity.budgets import global_masks
+from labkit.sparsity.masks import keep_in_layer, keep_in_rows, keep_n_of_m, kept_count
+from labkit.sparsity.methods import apply_masks, by_chance, by_magnitude, by_sparsegpt, by_wanda, prune
 from labkit.sparsity.scores import wanda_mask
 from labkit.world import World, readings_of
 
@@ -95,6 +96,28 @@ def test_without_any_text_magnitude_alone_can_work(decoder):
     with pytest.raises(ValueError, match=r"layers\.0\.attention\.q_proj: No calibration input"):
         prune(decoder(), by_wanda(HALF), [])
     prune(decoder(), by_magnitude(HALF), [])
+
+
+def test_a_density_for_each_layer(decoder, batches):
+    model, before = decoder(), decoder()
+    densities = {site.path: 0.25 * (site.layer + 1) for site in linears(model, ("up", "down"))}
+    prune(model, {p: by_wanda(partial(keep_in_rows, density=d)) for p, d in densities.items()}, batches)
+    for site in linears(model):
+        weight = weight_of(model, site)
+        if site.path in densities:
+            assert (weight != 0).float().mean() == densities[site.path]
+        else:
+            assert torch.equal(weight, weight_of(before, site))
+
+
+def test_one_contest_over_the_whole_model(decoder):
+    model = decoder()
+    scores = {s.path: weight_of(model, s).detach().abs() for s in linears(model, PRUNED_ROLES)}
+    apply_masks(model, global_masks(scores, 0.3))
+    left = sum(int((weight_of(model, s) != 0).sum()) for s in linears(model, PRUNED_ROLES))
+    assert left == kept_count(sum(w.numel() for w in scores.values()), 0.3)
+    with pytest.raises(KeyError, match=r"no linear layer 'layers\.7'"):
+        apply_masks(model, {"layers.7": torch.ones(1)})
 
 
 @torch.no_grad()
