@@ -80,7 +80,7 @@ async def waiting(address: str, load: float, service: float, alone: float) -> di
     async with OpenAIEndpoint(address, MODEL) as endpoint:
         run = await open_loop(endpoint, _requests(poisson_arrivals(rate, REQUESTS, np.random.default_rng(0))))
     waits = [time_to_first_token(record) - alone for record in _completed(run)]
-    found = mean(waits[mser5(waits)[0] :])
+    found = mean(waits[mser5(waits) :])
     row = {"load": load, "foretold": md1_wait(rate, service), "measured": found.value}
     return row | {"interval": [found.low, found.high], "longest send lag": max(map(send_lag, run.records))}
 

@@ -58,7 +58,7 @@ class ServiceReport(Report):
             f"{self.loop} loop, {self.offered_rate:.3g} requests/s offered, {self.request_throughput:.3g} answered; "
             f"{self.output_throughput:.4g} tokens/s written, {self.total_token_throughput:.4g} with prompts.",
             f"Counted: {self.requests} requests from {self.window.start:.3g} to {self.window.end:.3g} s, "
-            + ("the steady part." if self.window.steady else "but the run never settled: a longer one gives others."),
+            + ("the steady part." if self.window.steady else "but latencies grew to the end: a longer run has others."),
             "In brackets 95 %; n/a where too few were measured.",
         ]
         if self.objective:

@@ -180,3 +180,21 @@ def test_virtual_time_works_inside_a_running_loop():
         return run_virtual(asyncio.sleep(1e6, result="done"))
 
     assert asyncio.run(outer()) == "done"
+
+
+def test_what_holds_up_the_client_counts_as_latency():
+    """While the second request is made, 5 s pass; it was wanted at 2 s, is sent at 6, and answered at 6.1."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+
+        def requests():
+            yield from asked([1.0])
+            loop.now += 5.0
+            yield from asked([2.0])
+
+        return await open_loop(SimulatedServer(lambda _: Service(0.1), slots=2), requests())
+
+    late = run_virtual(main()).records[1]
+    assert (late.scheduled, late.sent, send_lag(late)) == (2.0, 6.0, 4.0)
+    assert time_to_first_token(late) == pytest.approx(4.1)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from labkit.throughput.driving import open_loop
+from labkit.throughput.driving import closed_loop, open_loop
 from labkit.throughput.endpoint import EndpointError
 from labkit.throughput.loopback import MODEL, loopback_server
 from labkit.throughput.openai_endpoint import OpenAIEndpoint
@@ -197,3 +197,24 @@ def test_hanging_up_frees_the_server():
     run = asyncio.run(main())
     assert [r.outcome for r in run.records] == ["cancelled", "completed"]
     assert run.records[1].times[0] > 0.499
+
+
+def test_a_connection_serves_the_next_request_too(monkeypatch):
+    accepted, start_server = [], asyncio.start_server
+
+    async def counting(connected, *address):
+        async def connection(reader, writer):
+            accepted.append(writer)
+            await connected(reader, writer)
+
+        return await start_server(connection, *address)
+
+    monkeypatch.setattr(asyncio, "start_server", counting)
+
+    async def main():
+        server = SimulatedServer(lambda _: Service(0.001), slots=2)
+        async with loopback_server(server) as url, OpenAIEndpoint(url, MODEL) as endpoint:
+            return await closed_loop(endpoint, [ASKED] * 20, users=2)
+
+    assert len(asyncio.run(main()).completed) == 20
+    assert len(accepted) == 2

@@ -7,45 +7,44 @@ from hypothesis import strategies as st
 
 from labkit.throughput.arrivals import fixed_arrivals
 from labkit.throughput.record import Record, Run
-from labkit.throughput.steady import mser5, steady_window
+from labkit.throughput.steady import grows, mser5, steady_window
 from tests.throughput.truth import asked, served
 
 
 def written_out(values):
     batches = [np.mean(values[i : i + 5]) for i in range(0, len(values) - 4, 5)]
-    errors = [np.var(batches[d:]) / (len(batches) - d) for d in range(len(batches) - 2)]
-    return int(np.argmin(errors)), len(batches) // 2
+    errors = [np.var(batches[d:]) / (len(batches) - d) for d in range(len(batches) // 2 + 1)]
+    return 5 * int(np.argmin(errors))
 
 
 @given(values=st.lists(st.integers(0, 50), min_size=20, max_size=200), head=st.integers(0, 60))
 def test_the_cut_is_where_the_standard_error_is_least(values, head):
     values = [100.0] * head + [float(v) + 0.001 * i for i, v in enumerate(values)]
-    best, half = written_out(values)
-    assert mser5(values) == (5 * min(best, half), best <= half)
+    assert mser5(values) == written_out(values)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_warm_up_is_cut_and_noise_is_not(seed):
     rng = np.random.default_rng(seed)
     noise = rng.normal(1.0, 0.1, 500)
-    assert mser5(noise)[0] <= 100
+    assert mser5(noise) <= 150
     warm = noise + 5 * np.exp(-np.arange(500) / 20)  # three per cent of it is left after 70
-    cut, steady = mser5(warm)
-    assert steady
-    assert 60 <= cut <= 200
+    assert 60 <= mser5(warm) <= 200
+    assert not grows(warm)
+    assert grows(noise + np.arange(500) / 500)
 
 
-def test_equal_values_have_nothing_to_cut_and_few_are_never_steady():
-    assert mser5([0.1] * 100) == (0, True)
-    assert mser5([0.1] * 19) == (0, False)
-    assert mser5([]) == (0, False)
+def test_equal_values_have_nothing_to_cut_and_few_never_settle():
+    for values in ([0.1] * 100, [0.1] * 9, []):
+        assert mser5(values) == 0
+    assert not grows([0.1] * 30)
+    assert grows([0.1] * 29)
 
 
 def test_a_server_that_cannot_keep_up_never_settles():
     run = served(asked(fixed_arrivals(10.0, 400)), [0.12] * 400)
     window = steady_window(run)
-    assert not window.steady
-    assert (window.start, window.end) == (run.records[200].scheduled, 40.0)
+    assert (window.start, window.end, window.steady) == (run.records[200].scheduled, 40.0, False)
 
 
 def test_a_server_that_keeps_up_is_steady_from_the_start_to_the_last_arrival():
