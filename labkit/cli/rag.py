@@ -61,8 +61,8 @@ def _reader(name: str | None) -> Reader:
 
 
 def _told(own: OwnFolder, answer: CitedAnswer) -> str:
-    read = f"{len(answer.prompt.used)} passages read, {answer.prompt.tokens} prompt tokens"
-    new = f"{own.ingested.written} files new or changed, {own.ingested.withdrawn} gone"
+    read = f"passages read: {len(answer.prompt.used)}, prompt tokens: {answer.prompt.tokens}"
+    new = f"files new or changed: {own.ingested.written}, gone: {own.ingested.withdrawn}"
     note = f"(probability {answer.probability:.2f}; {read}; {new})"
     if answer.abstained:
         return f"Not known: the passages found do not say, or the model is not sure enough.\n{note}"

@@ -65,8 +65,8 @@ def test_an_answer_names_file_and_line_and_shows_the_line(asked):
     first, second, note = asked("hesta norett").out.splitlines()
     assert first == "hesta norett  [mill-2024.md:4]"
     assert second.strip() == "Hesta Norett owns it."
-    assert "2 files new or changed, 0 gone" in note
-    assert "0 files new or changed" in asked("oak").out
+    assert "files new or changed: 2, gone: 0" in note
+    assert "files new or changed: 0" in asked("oak").out
 
 
 def test_an_invention_is_marked_and_doubt_is_silence(asked):
@@ -103,7 +103,7 @@ def test_the_shipped_models_answer_from_a_folder(notes, capsys):
     command.add_arguments(parser)
     assert command.run(parser.parse_args([str(notes), "How high is the tower?", "--stages"])) == 0
     told = capsys.readouterr().out
-    assert "passages read" in told
+    assert "passages read: 2" in told
     said = told.splitlines()[0]
     if "[" in said:
         answer, place = said.rstrip("]").split("  [")
