@@ -144,21 +144,9 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _ship(options: argparse.Namespace) -> int:
-    if options.name == "course-embed":
-        from labkit.rag.shipping import ship_course_embed
+    from labkit.cli import ship
 
-        trial, folder = ship_course_embed(options.out)
-        print(f"{trial}\nShipped: {folder}")
-        return 0
-    from labkit.training.recipes import RECIPES
-    from labkit.training.run import trained
-    from labkit.training.shipping import judge, ship
-
-    training = trained(options.name, options.out)
-    evaluation = judge(training)
-    print(evaluation)
-    print(f"Shipped: {ship(training, evaluation, RECIPES[options.name].summary)}")
-    return 0
+    return ship.run(options.name, options.out)
 
 
 def _bench(options: argparse.Namespace) -> int:
