@@ -45,7 +45,8 @@ def gptq(
 ) -> QuantizedWeight:
     """Codes that keep the layer's output, not its weights; scales as in round-to-nearest.
 
-    `damping`, in mean diagonal entries, is added to the diagonal so that H can be inverted. A group's scale is chosen
+    H may have any factor (the 2 / tokens of `hessian_of`, or none: a sum of x x^T). `damping`, in mean diagonal
+    entries, is added to its diagonal so that it can be inverted. A group's scale is chosen
     when its first column is reached, from what the weights have become. `act_order` takes the columns with the largest
     inputs first, while there is most left to make up for them; scales are then those of the weights as they came.
     Raises `ValueError` for weights or a Hessian that are not finite, a Hessian of another size, damping below 0, and a

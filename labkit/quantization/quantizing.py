@@ -17,6 +17,7 @@ from labkit.kernels.packed_weight import PackedWeight, pack
 from labkit.kernels.quantized_weight import QuantizedWeight
 from labkit.models.capture import Captured, capture
 from labkit.models.decoder import Decoder
+from labkit.models.quantized_linear import QuantizedLinear
 from labkit.models.walk import Site, linears, replace, unstack_experts, weight_of
 
 ROLES = ("q", "k", "v", "o", "gate", "up", "down")
@@ -36,15 +37,18 @@ def quantize_model(
     model: Decoder,
     batches: Sequence[Int[Tensor, "batch seq"]],
     algorithm: Algorithm,
-    layer: Layer,
+    layer: Layer = QuantizedLinear,
     roles: tuple[str, ...] = ROLES,
 ) -> dict[str, PackedWeight]:
     """Replace every linear of `roles` by `layer(packed weight, bias)`, in place; the packed weights by path.
 
-    `algorithm(site, weight, seen)` is for example `lambda site, w, seen: round_to_nearest(w, formats[site.path])`, or
-    `lambda site, w, seen: gptq(w, 2 / seen.tokens * seen.second_moment, fmt)`; `seen.kept()` are input rows to search a
-    clip on. Raises `ValueError` for a layer that too few tokens of `batches` reach, and where the algorithm does,
-    naming the layer; the blocks before it are then quantized already.
+    `algorithm(site, weight, seen)` is for example `lambda site, w, seen: gptq(w, seen.second_moment, fmt)`, or
+    `lambda site, w, seen: round_to_nearest(w, formats[site.path])`; `seen.kept()` are input rows to search a clip on.
+    The default layer computes from the packed bytes, and `save` and `load` keep them as they are; with activations of
+    8 bits it is `partial(QuantizedLinear, activation_bits=8)`.
+
+    Raises `ValueError` for a layer that too few tokens of `batches` reach, and where the algorithm does, naming the
+    layer; the blocks before it are then quantized already.
     """
     unstack_experts(model)
     packed = {}

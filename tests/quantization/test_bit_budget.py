@@ -8,9 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labkit.evaluation.divergence import kl_divergence
 from labkit.kernels.weight_format import WeightFormat
+from labkit.models.config import DecoderConfig
+from labkit.models.decoder import Decoder
 from labkit.models.walk import linears, weight_of
 from labkit.quantization.bit_budget import best_spending
+from labkit.quantization.quantizing import ROLES, quantize_model
 from labkit.quantization.rounding import round_to_nearest
 from labkit.quantization.sensitivity import sensitivities
 
@@ -81,3 +85,26 @@ def test_a_sensitivity_is_the_divergence_of_that_one_change(model, tokens):
         weight_of(changed, site).copy_(round_to_nearest(weight_of(model, site), formats[0]).dequantize())
         p, q = (m(tokens).double().log_softmax(-1) for m in (model, changed))
         assert got[row, 0].item() == pytest.approx((p.exp() * (p - q)).sum(-1).mean().item(), rel=1e-3, abs=1e-6)
+
+
+@torch.no_grad()
+def test_what_was_planned_is_what_is_stored_and_beats_the_same_bits_for_all(tokens):
+    torch.manual_seed(0)
+    model = Decoder(DecoderConfig("llama", 64, 32, 48, 2, 4, 2, 8, 1e-6, 64)).eval()
+    for site in linears(model, ("v", "down")):
+        weight_of(model, site).mul_(6)  # layers that matter more than others
+    sites, formats = linears(model, ROLES), [WeightFormat(bits, 16) for bits in (2, 3, 4, 8)]
+    nbytes = [[fmt.nbytes(*weight_of(model, site).shape) for fmt in formats] for site in sites]
+    budget = sum(sizes[1] for sizes in nbytes)
+    spending = best_spending(sensitivities(model, tokens, sites, formats).tolist(), nbytes, budget)
+    exact = model(tokens)
+
+    def divergence(choices):
+        changed, chosen = copy.deepcopy(model), dict(zip((s.path for s in sites), choices, strict=True))
+        packed = quantize_model(changed, [tokens], lambda site, w, _: round_to_nearest(w, formats[chosen[site.path]]))
+        return kl_divergence(exact, changed(tokens)).mean(), sum(weight.nbytes for weight in packed.values())
+
+    best, stored = divergence(spending.choices)
+    uniform, three_bits = divergence([1] * len(sites))
+    assert stored == spending.nbytes <= budget == three_bits
+    assert best < 0.8 * uniform

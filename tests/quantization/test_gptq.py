@@ -140,6 +140,11 @@ def test_without_correlation_it_is_rounding(correlated):
     assert torch.equal(gptq(weight, hessian, fmt).codes, round_to_nearest(weight, fmt).codes)
 
 
+def test_the_factor_of_the_hessian_does_not_matter(correlated):
+    weight, x = correlated(8, 32, seed=1), correlated(128, 32)
+    assert torch.equal(gptq(weight, x.T @ x, WeightFormat(3)).codes, gptq(weight, hessian_of(x), WeightFormat(3)).codes)
+
+
 def test_inputs_that_are_always_zero_are_rounded_to_nearest(correlated):
     weight, x = correlated(8, 32, seed=1), correlated(128, 32)
     x[:, [3, 17]] = 0

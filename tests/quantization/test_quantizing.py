@@ -11,6 +11,8 @@ from labkit.kernels.weight_format import WeightFormat
 from labkit.models.capture import capture
 from labkit.models.config import DecoderConfig, MoeConfig
 from labkit.models.decoder import Decoder
+from labkit.models.loading import load
+from labkit.models.saving import save
 from labkit.models.walk import linears, unstack_experts, weight_of
 from labkit.quantization.gptq import gptq
 from labkit.quantization.quantizing import ROLES, quantize_model
@@ -38,7 +40,7 @@ def rounding(site, weight, seen):
 
 
 def compensating(site, weight, seen):
-    return gptq(weight, 2 / seen.tokens * seen.second_moment, FMT)
+    return gptq(weight, seen.second_moment, FMT)
 
 
 @torch.no_grad()
@@ -84,6 +86,22 @@ def test_a_budget_gives_each_layer_its_own_bits(tokens):
         model, [tokens], lambda site, w, seen: round_to_nearest(w, formats[site.path]), Unpacking, ("down",)
     )
     assert [weight.format.bits for weight in packed.values()] == [8, 2]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "fmt", [WeightFormat(4, 32), WeightFormat(3, 16, symmetric=False), WeightFormat(4, 16, code="nf4")]
+)
+def test_what_was_chosen_is_saved_and_loaded_bit_for_bit(tmp_path, tokens, fmt):
+    torch.manual_seed(0)
+    model = Decoder(DecoderConfig("llama", 64, 32, 64, 2, 4, 2, 8, 1e-6, 64)).eval()
+    packed = quantize_model(model, [tokens], lambda site, w, seen: gptq(w, seen.second_moment, fmt, act_order=True))
+    loaded = load(save(model, tmp_path), dtype="float32", device="cpu").model
+    for path, weight in packed.items():
+        held = loaded.get_submodule(path).packed_weight().to_tensors("")
+        assert held.keys() == weight.to_tensors("").keys()
+        assert all(torch.equal(held[name], tensor) for name, tensor in weight.to_tensors("").items())
+    assert torch.equal(loaded(tokens), model(tokens))
 
 
 @torch.no_grad()
