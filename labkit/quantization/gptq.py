@@ -57,13 +57,13 @@ def gptq(
     >>> gptq(weight, hessian, WeightFormat(bits=3)).dequantize()  # so 0 and 1 are nearer to 0.4 + 0.4
     tensor([[0., 1., 3.]])
     """
-    weight = checked(weight).clone()
+    weight = checked(weight)
     _check(weight, hessian, damping)
     order = hessian.diagonal().argsort(descending=True) if act_order else torch.arange(weight.shape[1])
     order = order.to(weight.device)
     factor = inverse_factor(hessian.to(weight)[order][:, order], damping)
     rounding = _Rounding(weight, fmt, order, scales_at_once=act_order or fmt.group_size is None)
-    weight = weight[:, order]
+    weight = weight[:, order]  # a copy
     width = BLOCK if fmt.group_size is None else -(-BLOCK // fmt.group_size) * fmt.group_size
     for start in range(0, weight.shape[1], width):
         end = min(start + width, weight.shape[1])
