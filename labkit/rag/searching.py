@@ -13,6 +13,7 @@ from labkit.rag.approximate import vector_query
 from labkit.rag.document import Chunk
 from labkit.rag.fusion import reciprocal_rank_fusion
 from labkit.rag.store import Store
+from labkit.rag.store_errors import reading
 
 DEPTH = 100
 """Chunks of each ranking that are fused."""
@@ -57,13 +58,15 @@ def by_words(store: Store, query: str, k: int) -> list[Found]:
     """The `k` best chunks by BM25 that hold a word of the query."""
     from lancedb.query import MatchQuery
 
-    rows = store.table.search(MatchQuery(query, "text"), query_type="fts").limit(k).to_list()
+    with reading(store.table.uri):
+        rows = store.table.search(MatchQuery(query, "text"), query_type="fts").limit(k).to_list()
     return [Found(_chunk(row), row["_score"]) for row in rows]
 
 
 def by_vector(store: Store, vector: Float[np.ndarray, " width"], k: int) -> list[Found]:
     """The `k` chunks of largest inner product with a query's vector."""
-    rows = vector_query(store.table, vector, k, store.effort).to_list()
+    with reading(store.table.uri):
+        rows = vector_query(store.table, vector, k, store.effort).to_list()
     return [Found(_chunk(row), 1 - row["_distance"]) for row in rows]
 
 

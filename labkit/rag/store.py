@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from labkit.rag.approximate import COLUMN, Effort, Kind, build_index
 from labkit.rag.chunking import Chunker, sentence_chunks
 from labkit.rag.document import Chunk, Document
 from labkit.rag.embedder import Embedder
+from labkit.rag.store_errors import reading, writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,8 @@ class Ingested:
 def open_store(folder: Path, embedder: Embedder, effort: Effort | None = None) -> Store:
     """The store in `folder`, made where there is none.
 
-    Raises `ValueError` if its vectors were made by another embedder or `folder` is a file.
+    Raises `ValueError` if its vectors were made by another embedder or `folder` is a file, `OSError` if it is damaged
+    or cannot be written.
     """
     import lancedb
     from lancedb.index import FTS
@@ -64,11 +65,13 @@ def open_store(folder: Path, embedder: Embedder, effort: Effort | None = None) -
         raise ValueError(f"{folder} is a file; a store needs a folder.")
     database = lancedb.connect(folder)
     if TABLE in database.list_tables().tables:
-        table = database.open_table(TABLE)
+        with reading(folder):
+            table = database.open_table(TABLE)
         _check_embedder(folder, table, embedder)
     else:
-        table = database.create_table(TABLE, schema=_schema(embedder))
-        table.create_index("text", config=FTS(stem=False, remove_stop_words=False))
+        with writing():
+            table = database.create_table(TABLE, schema=_schema(embedder))
+            table.create_index("text", config=FTS(stem=False, remove_stop_words=False))
     return Store(table, embedder, effort)
 
 
@@ -101,7 +104,7 @@ def ingest(
     stale = [d for d in documents if digests.get(d.id) != d.digest]
     for group in progress(list(_groups(stale, chunker)), "Ingesting"):
         _commit(store, group)
-    with _disk():
+    with writing():
         store.table.optimize()
     return Ingested(len(stale), len(documents) - len(stale), len(gone))
 
@@ -127,7 +130,8 @@ def _check_embedder(folder: Path, table: Table, embedder: Embedder) -> None:
 
 def _digests(store: Store) -> dict[str, str]:
     """The digest of each stored document."""
-    columns = store.table.search().select(["document", "digest"]).to_arrow()
+    with reading(store.table.uri):
+        columns = store.table.search().select(["document", "digest"]).to_arrow()
     return dict(zip(columns["document"].to_pylist(), columns["digest"].to_pylist(), strict=True))
 
 
@@ -169,25 +173,12 @@ def _commit(store: Store, group: Sequence[Cut]) -> None:
         for (document, chunk), vector in zip(cut, vectors, strict=True)
     ]
     replaced = _documents_are([document.id for document, _ in group])
-    with _disk():
+    with writing():
         if not rows:
             store.table.delete(replaced)
             return
         merge = store.table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
         merge.when_not_matched_by_source_delete(replaced).execute(rows)
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    """What LanceDB says of a disk that is full or gone, in one sentence; it raises `RuntimeError` for some of it."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0][:200]
-        raise OSError(
-            f"The store could not be written ({reason}). Make room and ingest again: whole documents are stored, "
-            "and the rest will follow."
-        ) from error
 
 
 def _documents_are(ids: Sequence[str]) -> str:
