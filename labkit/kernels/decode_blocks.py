@@ -113,7 +113,7 @@ class _Step(ctypes.Structure):
 
     _fields_ = (
         [(name, ctypes.c_long) for name in ("blocks", "batch", "seq", "hidden", "heads", "kv_heads", "head", "inner")]
-        + [(name, ctypes.c_long) for name in ("threads", "width", "activation_bytes", "per_row")]
+        + [(name, ctypes.c_long) for name in ("threads", "width", "activation_bits", "per_row")]
         + [(name, ctypes.c_long) for name in ("cache_layer", "cache_row", "cache_head", "keys", "rounding")]
         + [("eps", ctypes.c_float)]
         + [(name, ctypes.c_void_p) for name in ("weights", "layouts", "x", "cos", "sin", "positions")]
@@ -145,7 +145,7 @@ def _on_cpu(
     w, threads = BlockWeights(*tensors[:_TENSORS]), torch.get_num_threads()
     sizes, widest = BlockSizes.of(x, w, keys), 0
     if layouts is not None:
-        widest = rounding_elements(batch * seq, max(hidden, sizes.heads * sizes.head, sizes.inner), activation_bits)
+        widest = rounding_elements(batch * seq, max(hidden, sizes.heads * sizes.head, sizes.inner))
     workspace = x.new_empty(workspace_elements(batch * seq, sizes, seen, threads, widest))
     pointers = (ctypes.c_void_p * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
     cache_layer, cache_row, cache_head = keys.stride()[:3]
@@ -154,7 +154,7 @@ def _on_cpu(
         ctypes.byref(
             _Step(
                 *(len(tensors) // _TENSORS, batch, seq, hidden, sizes.heads, sizes.kv_heads, sizes.head, sizes.inner),
-                *(threads, w.qkv.itemsize, activation_bits // 8, per_row),
+                *(threads, w.qkv.itemsize, activation_bits, per_row),
                 *(cache_layer, cache_row, cache_head, seen, widest, eps, ctypes.addressof(pointers)),
                 None if layouts is None else layouts.data_ptr(),
                 *(x.data_ptr(), cos.data_ptr(), sin.data_ptr(), positions.data_ptr()),

@@ -72,9 +72,9 @@ def quantized_linear(
     return torch.ops.labkit.quantized_linear(x, panels, list(layout), bias, activation_bits, per_row)
 
 
-def rounding_elements(rows: int, in_features: int, activation_bits: int) -> int:
-    """fp32 elements for the rounded activations of some rows: codes, and a scale and a sum a block (`rounded.h`)."""
-    return rows * -(-in_features // BLOCK) * (BLOCK * activation_bits // 8 // 4 + 2)
+def rounding_elements(rows: int, in_features: int) -> int:
+    """fp32 elements for some rounded activations: two bytes each, and four numbers a block (`rounded.h`)."""
+    return rows * -(-in_features // BLOCK) * (BLOCK // 2 + 4)
 
 
 def _on_cpu(
@@ -87,11 +87,11 @@ def _on_cpu(
     bias = None if bias is None else bias.float().contiguous()
     y = wide.new_empty((*x.shape[:-1], held.out_features))
     rows = x.numel() // held.in_features
-    workspace = wide.new_empty(rounding_elements(rows, held.in_features, activation_bits))
+    workspace = wide.new_empty(rounding_elements(rows, held.in_features))
     _with_types(library.labkit_quantized_linear)(
         *(y.data_ptr(), wide.data_ptr(), panels.data_ptr(), (ctypes.c_int64 * len(layout))(*layout)),
         *(None if bias is None else bias.data_ptr(), workspace.data_ptr()),
-        *(rows, activation_bits // 8, per_row, torch.get_num_threads()),
+        *(rows, activation_bits, per_row, torch.get_num_threads()),
     )
     return y.to(x.dtype)
 

@@ -1,9 +1,9 @@
 """A quantized weight in the order in which a processor can eat it: 16 outputs side by side, read from end to end.
 
 The same bytes as `PackedWeight`, in another order. A panel is group after group: the 16 scales of the group (and its 16
-zeros, if the format has them), then its codes, 32 inputs after 32 inputs. Within these, eight steps of four inputs:
-of 4-bit codes 32 bytes, the low halves outputs 0 to 7 and the high halves outputs 8 to 15, four inputs each; of 8-bit
-codes 64 bytes, less 128 each, so that they are signed. `native/quantized_panels.h` says why.
+zeros, if the format has them), then its codes, 32 inputs after 32 inputs. Of 4-bit codes 32 bytes are four inputs, the
+low halves of outputs 0 to 7 and the high halves of outputs 8 to 15; of 8-bit codes 32 bytes are two inputs of all 16,
+less 128 each, so that they are signed. `native/quantized_panels.h` says why.
 
 What fills up the last panel and a row that is no multiple of 32 are the only bytes more.
 """
@@ -123,20 +123,19 @@ def _codes_by_panel(codes: Tensor, layout: PanelLayout) -> UInt8[Tensor, "panels
     grouped = codes.unflatten(1, (layout.groups, -1))
     size = layout.blocks_in_group * BLOCK
     padded = pad(grouped, (0, size - grouped.shape[-1], 0, 0, 0, -len(codes) % PANEL))
+    if layout.bits == 8:  # panel, output, group, step, input of two
+        return (padded.view(-1, PANEL, layout.groups, size // 2, 2).permute(0, 2, 3, 1, 4) ^ 128).flatten(2)
     # panel, half, output of eight, group, step, input of four
-    parts = padded.view(-1, 2, 8, layout.groups, size // 4, 4)
-    if layout.bits == 8:
-        return (parts.permute(0, 3, 4, 1, 2, 5) ^ 128).flatten(2)
-    low, high = parts.permute(1, 0, 3, 4, 2, 5)
+    low, high = padded.view(-1, 2, 8, layout.groups, size // 4, 4).permute(1, 0, 3, 4, 2, 5)
     return (low | high << 4).flatten(2)
 
 
 def _rows_of_codes(held: Tensor, layout: PanelLayout) -> UInt8[Tensor, "out in"]:
     panels, groups, _ = layout.shape
     if layout.bits == 8:
-        parts = held.view(panels, groups, -1, 2, 8, 4) ^ 128
+        rows = (held.view(panels, groups, -1, PANEL, 2) ^ 128).permute(0, 3, 1, 2, 4)
     else:
         both = held.view(panels, groups, -1, 8, 4)
-        parts = torch.stack((both & 15, both >> 4), dim=3)
-    rows = parts.permute(0, 3, 4, 1, 2, 5).flatten(4).flatten(0, 2)
+        rows = torch.stack((both & 15, both >> 4), dim=1).permute(0, 1, 4, 2, 3, 5).flatten(1, 2)
+    rows = rows.flatten(3).flatten(0, 1)
     return rows[: layout.out_features, :, : layout.in_features // groups].flatten(1).contiguous()

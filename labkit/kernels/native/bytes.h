@@ -19,8 +19,8 @@ ALWAYS ubytes load_bytes(const void *p) {
     return v;
 }
 
-/* The same four neighbours eight times. */
-ALWAYS bytes four(const int8_t *p) {
+/* The same four bytes eight times. */
+ALWAYS bytes four(const void *p) {
     int32_t v;
     memcpy(&v, p, sizeof v);
     return (bytes)(ints){v, v, v, v, v, v, v, v};
@@ -37,31 +37,25 @@ ALWAYS shorts pairs(ubytes w, bytes x) {
 #endif
 }
 
-/* s0 + s1 of each two neighbours, in 32 bits. */
-ALWAYS ints widened(shorts s) {
+/* a0 b0 + a1 b1 of each two neighbours, in 32 bits. */
+ALWAYS ints dots(shorts a, shorts b) {
 #ifdef __AVX2__
-    return (ints)_mm256_madd_epi16((__m256i)s, _mm256_set1_epi16(1));
+    return (ints)_mm256_madd_epi16((__m256i)a, (__m256i)b);
 #else
-    return ((ints)((u8)s << 16) >> 16) + ((ints)s >> 16);
+    ints a0 = (ints)((u8)a << 16) >> 16, b0 = (ints)((u8)b << 16) >> 16;
+    return a0 * b0 + ((ints)a >> 16) * ((ints)b >> 16);
 #endif
 }
 
-ALWAYS ubytes magnitude(bytes w) {
+/* Sixteen signed bytes as 16-bit numbers. */
+ALWAYS shorts sixteen_bytes(const void *p) {
 #ifdef __AVX2__
-    return (ubytes)_mm256_abs_epi8((__m256i)w);
+    return (shorts)_mm256_cvtepi8_epi16(_mm_loadu_si128(p)); /* gcc makes five instructions of the line below */
 #else
-    bytes negative = w < 0;
-    return (ubytes)((w ^ negative) - negative);
-#endif
-}
-
-/* x with its sign turned where w is negative; w magnitude(w) is then w x. */
-ALWAYS bytes turned(bytes x, bytes w) {
-#ifdef __AVX2__
-    return (bytes)_mm256_sign_epi8((__m256i)x, (__m256i)w);
-#else
-    bytes negative = w < 0;
-    return (x ^ negative) - negative;
+    typedef int8_t half __attribute__((vector_size(16)));
+    half v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, shorts);
 #endif
 }
 

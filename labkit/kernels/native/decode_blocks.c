@@ -26,7 +26,7 @@ typedef struct {
     /* sizes */
     long blocks, batch, seq, hidden, heads, kv_heads, head, inner, threads;
     long width;                              /* bytes of an element of a matrix that is not quantized */
-    long activation_bytes, whole_row;        /* how activations are rounded where they are */
+    long activation_bits, whole_row;         /* how activations are rounded where they are */
     long cache_layer, cache_row, cache_head; /* elements from one layer, row or head of the cache to the next */
     long keys;                               /* slots that may be seen */
     long rounding;                           /* elements of the workspace that rounding takes a thread */
@@ -101,10 +101,10 @@ typedef struct {
     long rows, in;
 } operand;
 
-static operand ready(const step *b, const float *x, long in, void *scratch) {
+static operand ready(const step *b, const float *x, long in, const layout *l, void *scratch) {
     operand found = {x, {0}, b->batch * b->seq, in};
-    if (!b->layouts) return found;
-    found.rounded = rounded_in(scratch, found.rows, (in + BLOCK - 1) / BLOCK, b->activation_bytes);
+    if (!l) return found;
+    found.rounded = rounded_in(scratch, found.rows, in, l->bits, b->activation_bits);
     for (long t = 0; t < found.rows; t++) round_row(&found.rounded, t, x + t * in, in, (int)b->whole_row);
     return found;
 }
@@ -135,14 +135,14 @@ static void one_block(const step *b, const weights *w, long layer, const float *
     operand o;
 
     for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, x + t * H, w->attention_norm, H, b->eps);
-    o = ready(b, normed, H, scratch);
+    o = ready(b, normed, H, l ? &l->qkv : NULL, scratch);
     part(width / PANEL, me, all, &from, &to);
     multiply(b, qkv, width, &o, w->qkv, l ? &l->qkv : NULL, 0, from, to);
     for (long t = 0; w->qkv_bias && t < tokens; t++) add(qkv + t * width, qkv + t * width, w->qkv_bias, from, to);
 #pragma omp barrier
     for (long g = me; g < b->kv_heads; g += all) head_group(b, w, layer, qkv, attended, g, scores);
 #pragma omp barrier
-    o = ready(b, attended, q_size, scratch);
+    o = ready(b, attended, q_size, l ? &l->o : NULL, scratch);
     part(H / PANEL, me, all, &from, &to);
     multiply(b, product, H, &o, w->o, l ? &l->o : NULL, 0, from, to);
     for (long t = 0; t < tokens; t++) {
@@ -151,7 +151,7 @@ static void one_block(const step *b, const weights *w, long layer, const float *
     }
 #pragma omp barrier
     for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, stream + t * H, w->mlp_norm, H, b->eps);
-    o = ready(b, normed, H, scratch);
+    o = ready(b, normed, H, l ? &l->gate_up : NULL, scratch);
     part(I / PANEL, me, all, &from, &to);
     multiply(b, gate, I, &o, w->gate_up, l ? &l->gate_up : NULL, 0, from, to);
     multiply(b, up, I, &o, w->gate_up, l ? &l->gate_up : NULL, I / PANEL, from, to);
@@ -159,7 +159,7 @@ static void one_block(const step *b, const weights *w, long layer, const float *
         for (long n = t * I + from * PANEL; n < t * I + to * PANEL; n++)
             gate[n] = gate[n] / (1.0f + exp_of(-gate[n])) * up[n];
 #pragma omp barrier
-    o = ready(b, gate, I, scratch);
+    o = ready(b, gate, I, l ? &l->down : NULL, scratch);
     part(H / PANEL, me, all, &from, &to);
     multiply(b, product, H, &o, w->down, l ? &l->down : NULL, 0, from, to);
     for (long t = 0; t < tokens; t++) add(b->out + t * H, stream + t * H, product + t * H, from, to);

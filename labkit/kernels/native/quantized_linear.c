@@ -11,12 +11,12 @@ typedef struct {
     const layout *layout;
     const float *bias;
     void *workspace;
-    long rows, activation_bytes, whole_row;
+    long rows, activation_bits, whole_row;
 } linear;
 
 static void one_thread(const linear *l, int me, int all) {
     long in = l->layout->in, outs = l->layout->outs, from, to;
-    rounded x = rounded_in(l->workspace, l->rows, (in + BLOCK - 1) / BLOCK, l->activation_bytes);
+    rounded x = rounded_in(l->workspace, l->rows, in, l->layout->bits, l->activation_bits);
     part(l->rows, me, all, &from, &to);
     for (long m = from; m < to; m++) round_row(&x, m, l->x + m * in, in, (int)l->whole_row);
 #pragma omp barrier
@@ -29,8 +29,8 @@ static void one_thread(const linear *l, int me, int all) {
 }
 
 void labkit_quantized_linear(float *out, const float *x, const uint8_t *panels, const layout *layout, const float *bias,
-                             void *workspace, long rows, int activation_bytes, int whole_row, int threads) {
-    linear l = {out, x, panels, layout, bias, workspace, rows, activation_bytes, whole_row};
+                             void *workspace, long rows, int activation_bits, int whole_row, int threads) {
+    linear l = {out, x, panels, layout, bias, workspace, rows, activation_bits, whole_row};
 #pragma omp parallel num_threads(threads) if (threads > 1)
 #ifdef _OPENMP
     one_thread(&l, omp_get_thread_num(), omp_get_num_threads());
