@@ -13,22 +13,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from math import ceil
-from typing import NamedTuple
 
 from labkit.serving.block_pool import BlockPool, extend_hashes
-from labkit.serving.sequence import Sequence, Status
-
-
-class Work(NamedTuple):
-    """`num_tokens` of a sequence, from its `num_computed_tokens` on, are to be computed in this step."""
-
-    sequence: Sequence
-    num_tokens: int
-
-    @property
-    def draws(self) -> bool:
-        """Whether the step reaches the sequence's last token, so that the next one can be drawn."""
-        return self.num_tokens == self.sequence.num_uncomputed_tokens
+from labkit.serving.sequence import Sequence, Status, Work
 
 
 class Scheduler:

@@ -1,10 +1,11 @@
-"""One request as the engine sees it: its tokens so far, how many of them are computed, and in which blocks."""
+"""One request as the engine sees it: its tokens so far, how many are computed, in which blocks, and what comes next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 
 class Status(Enum):
@@ -77,3 +78,15 @@ class Sequence:
             self.status = Status.STOPPED
         elif len(self.token_ids) - self.num_prompt_tokens == self.max_tokens:
             self.status = Status.LENGTH
+
+
+class Work(NamedTuple):
+    """`num_tokens` of a sequence, from its `num_computed_tokens` on, are to be computed in this step."""
+
+    sequence: Sequence
+    num_tokens: int
+
+    @property
+    def draws(self) -> bool:
+        """Whether the step reaches the sequence's last token, so that the next one can be drawn."""
+        return self.num_tokens == self.sequence.num_uncomputed_tokens

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from labkit.serving.scheduler import Work
-from labkit.serving.sequence import Sequence, Status
+from labkit.serving.sequence import Sequence, Status, Work
 
 
 class StaticBatching:

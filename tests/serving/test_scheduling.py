@@ -56,9 +56,10 @@ class FakeModel:
         return drawn
 
 
-def check_pool(pool, running):
-    """Every reference is somebody's, and a block is free exactly when nobody holds it."""
-    held = [block for sequence in running for block in sequence.block_table]
+def check_pool(pool, scheduler):
+    """Every reference is somebody's, a block is free exactly when nobody holds it, and who waits has nothing."""
+    held = [block for sequence in scheduler.running for block in sequence.block_table]
+    assert all(s.block_table == [] and s.num_computed_tokens == 0 for s in scheduler.waiting)
     assert pool.ref_counts == [held.count(block) for block in range(pool.num_blocks)]
     assert pool.num_free == pool.ref_counts.count(0)
 
@@ -103,7 +104,7 @@ def test_any_schedule_gives_the_answers_of_one_at_a_time(asked, num_blocks, bloc
             if leaves == now and arrives <= now and not in_flight:
                 scheduler.cancel(sequence)
         step = scheduler.schedule()
-        check_pool(pool, scheduler.running)
+        check_pool(pool, scheduler)
         assert sum(work.num_tokens for work in step) <= budget
         assert len(scheduler.running) <= max_num_seqs
         assert all(1 <= work.num_tokens <= (chunk or budget) for work in step)
@@ -114,7 +115,7 @@ def test_any_schedule_gives_the_answers_of_one_at_a_time(asked, num_blocks, bloc
             if leaves == now and arrives <= now and in_flight:
                 scheduler.cancel(sequence)
         scheduler.complete(step, drawn)
-        check_pool(pool, scheduler.running)
+        check_pool(pool, scheduler)
         if scheduler.idle and now > 12:
             break
     assert scheduler.idle, "every sequence ends"
@@ -202,8 +203,9 @@ def test_two_at_once_share_blocks_that_are_there_and_fill_their_own_else():
 def test_the_youngest_gives_way_and_comes_back():
     pool = BlockPool(num_blocks=4, block_size=2)
     first, second = Sequence(0, [1, 2, 3], 5), Sequence(1, [4, 4, 4], 5)
-    run(Scheduler(pool, 2, 8), FakeModel(2), [first, second])
+    steps = run(Scheduler(pool, 2, 8), FakeModel(2), [first, second])
     assert (first.num_preemptions, second.num_preemptions) == (0, 1)
+    assert steps[:3] == [[(0, 3), (1, 3)], [(0, 1), (1, 1)], [(0, 1)]], "and not at once, though a block would be free"
     assert second.output_ids == alone([4, 4, 4], 5, ())
 
 
