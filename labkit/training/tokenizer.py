@@ -2,11 +2,11 @@
 
 Four choices make a small model's work easier. Every digit is its own token, so a number is spelled the same wherever
 it stands. A word carries the space before it, and the template puts a space before every message, so an answer has
-the very tokens that it has inside a document. A name at the start of a line, in brackets or in the quotes of JSON gets a
-space too, and in front of it a sign, `GLUE`, that takes it away again: without it ` Vizro` is one token and `"Vizro`
-begins with `Viz`, and what is spelled in other tokens cannot be copied. And names are learned from
-communities other than the course world's, so that no name of the course world is better known than a stranger's
-(measured: 3.3 pieces a name against 3.0).
+the very tokens that it has inside a document. A name at the start of a line, in brackets or in the quotes of JSON gets
+a space too, and in front of it a sign, `GLUE`, that takes it away again: without it ` Vizro` is one token and `"Vizro`
+begins with `Viz`, and what is spelled in other tokens cannot be copied. And names are learned from communities other
+than the course world's, so that no name of the course world is better known than a stranger's (measured: 3.3 pieces a
+name against 3.0).
 
 `python -m labkit.training.tokenizer --out data` writes the shipped files and their cards.
 """

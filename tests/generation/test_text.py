@@ -21,7 +21,9 @@ def _steps(tokens):
         yield Step([row], (row.extend([token], lambda new: False),), None)
 
 
-@pytest.mark.parametrize("text", ["Fela Belamor lives in Halander.", "naïve – 東京 🚂 fin", " a  b\n", "é", '{"x": "Vizro"}', "said:\nVizro"])
+@pytest.mark.parametrize(
+    "text", ["Fela Belamor lives in Halander.", "naïve – 東京 🚂 fin", " a  b\n", "é", '{"x": "Vizro"}', "said:\nVizro"]
+)
 def test_pieces_joined_are_the_text_and_never_hold_half_a_character(tokenizer, text):
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
     pieces = list(text_pieces(tokenizer, _steps(tokens)))
