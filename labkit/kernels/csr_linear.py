@@ -62,6 +62,14 @@ def unpack_csr(packed: Csr, inner: int) -> Float[Tensor, "out in"]:
     return dense
 
 
+def check_csr(packed: Csr, inner: int) -> None:
+    """Raises `ValueError` for rows or columns that are not there or out of order: the product trusts them unseen."""
+    try:
+        torch.sparse_csr_tensor(*packed, (len(packed.starts) - 1, inner), check_invariants=True)
+    except RuntimeError as error:
+        raise ValueError(f"These are no compressed rows of {inner} inputs: {error}") from None
+
+
 def csr_linear_reference(
     x: Float[Tensor, "*rows in"],
     starts: Int[Tensor, " out_and_one"],

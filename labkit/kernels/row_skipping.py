@@ -70,6 +70,8 @@ def row_skipping_linear_reference(
     >>> row_skipping_linear_reference(torch.tensor([[0.0, 10.0]]), torch.tensor([1]), packed, out=2)
     tensor([[20., 40.]])
     """
+    if len(active) and not 0 <= int(active.min()) <= int(active.max()) < x.shape[-1]:
+        raise _outside(active, x.shape[-1])
     weight = unpack_inputs(packed[active], out).to(x.dtype)
     return torch.nn.functional.linear(x[..., active], weight, bias)
 
@@ -81,7 +83,10 @@ def row_skipping_linear(
     out: int,
     bias: Float[Tensor, " out"] | None = None,
 ) -> Float[Tensor, "*rows out"]:
-    """The same by `torch.ops.labkit.row_skipping_linear`; x and bias fp32. No gradient."""
+    """The same by `torch.ops.labkit.row_skipping_linear`; x and bias fp32. No gradient.
+
+    Raises `ValueError` for a weight of other inputs than x has, `IndexError` for an active input that is not there.
+    """
     return torch.ops.labkit.row_skipping_linear(x, active, packed, out, bias)
 
 
@@ -91,20 +96,28 @@ def _on_cpu(x: Tensor, active: Tensor, packed: Tensor, out: int, bias: Tensor | 
         return row_skipping_linear_reference(x, active, packed, out, bias)
     x, active = x.contiguous(), active.contiguous()
     inner = x.shape[-1]
+    if inner != len(packed):
+        raise ValueError(f"x has {inner} inputs, the packed weight {len(packed)}.")
     rows = x.numel() // inner
     y = x.new_zeros((rows, packed.shape[1] * PANEL))
-    _with_types(library.labkit_row_skipping)(
+    outside = _with_types(library.labkit_row_skipping)(
         *(y.data_ptr(), x.data_ptr(), active.data_ptr(), packed.data_ptr()),
         *(rows, inner, len(active), packed.shape[1], packed.itemsize, torch.get_num_threads()),
     )
+    if outside:
+        raise _outside(active, inner)
     y = y[:, :out].unflatten(0, x.shape[:-1]) if x.dim() > 1 else y[0, :out]
     return y.contiguous() if bias is None else y + bias
+
+
+def _outside(active: Tensor, inner: int) -> IndexError:
+    return IndexError(f"Active inputs go from 0 to {inner - 1}; got {int(active.min())} to {int(active.max())}.")
 
 
 def _with_types(function: ctypes._CFuncPtr) -> ctypes._CFuncPtr:
     if function.argtypes is None:
         function.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long] * 4 + [ctypes.c_int] * 2
-        function.restype = None
+        function.restype = ctypes.c_int
     return function
 
 

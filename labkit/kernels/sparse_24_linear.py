@@ -42,8 +42,13 @@ class Panels24(NamedTuple):
 
 
 def in_panels(packed: Packed24, dtype: torch.dtype = torch.bfloat16) -> Panels24:
-    """Reordered for `sparse_24_linear`, as fp32 or bf16. Raises `ValueError` for another dtype."""
+    """Reordered for `sparse_24_linear`, as fp32 or bf16.
+
+    Raises `ValueError` for another dtype, and for values and places that do not belong together.
+    """
     out, pairs = packed.places.shape
+    if packed.places.dtype != torch.uint8 or packed.values.shape[0] != out or -(-packed.values.shape[1] // 4) != pairs:
+        raise ValueError(f"{tuple(packed.values.shape)} values do not go with {(out, pairs)} places of uint8.")
     half = -(-packed.values.shape[1] // (2 * BLOCK)) * 2 * BLOCK
     values = torch.nn.functional.pad(packed.values, (0, half - packed.values.shape[1]))
     places = torch.nn.functional.pad(packed.places, (0, half // GROUP - pairs, 0, -out % PANEL))
@@ -79,7 +84,10 @@ def sparse_24_linear_reference(
 def sparse_24_linear(
     x: Float[Tensor, "*rows in"], panels: Panels24, out: int, bias: Float[Tensor, " out"] | None = None
 ) -> Float[Tensor, "*rows out"]:
-    """The same by `torch.ops.labkit.sparse_24_linear`; x and bias fp32. No gradient."""
+    """The same by `torch.ops.labkit.sparse_24_linear`; x and bias fp32. No gradient.
+
+    Raises `ValueError` for a weight of other inputs than x has.
+    """
     return torch.ops.labkit.sparse_24_linear(x, *panels, out, bias)
 
 
@@ -88,6 +96,8 @@ def _on_cpu(x: Tensor, values: Tensor, places: Tensor, out: int, bias: Tensor | 
     if library is None:
         return sparse_24_linear_reference(x, values, places, out, bias)
     inner, padded = x.shape[-1], 2 * values.shape[1]
+    if not padded - GROUP * BLOCK < inner <= padded:
+        raise ValueError(f"x has {inner} inputs, the packed weight {padded} with its padding.")
     x = torch.nn.functional.pad(x, (0, padded - inner)).contiguous()
     rows = x.numel() // padded
     y = x.new_empty((rows, len(values) * PANEL))

@@ -3,8 +3,9 @@
 What is where: `scores` what a weight is worth, `masks` who competes with whom, `sparsegpt` error compensation,
 `methods` all of them as one kind of function and the walk that prunes a decoder; `budgets` and `sensitivity` how
 densities are shared out, `schedule` pruning while training; `importance` and `structured` whole heads, channels and
-layers, `convnet` and `digits` the same for convolutions; `activations` inputs that are small enough to skip; `layers`
-and `files` formats in memory and on disk, `costs` where each of them loses, `skills` what a pruned model forgets first.
+layers, `groups` what must go together, `convnet` and `digits` the same for convolutions; `activations` inputs that are
+small enough to skip; `layers` and `files` formats in memory and on disk, `costs` where each of them loses, `skills`
+what a pruned model forgets first.
 The formats and their operators live in `labkit.kernels`, captured inputs and outlier injection in `labkit.models`.
 
 Density is the share that is kept, sparsity the rest. Legend of shapes: `out` and `in` features of a linear layer,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from labkit.kernels.csr_linear import Csr
 from labkit.kernels.sparse_24 import Packed24
@@ -46,9 +48,13 @@ def load_layers(path: str | Path) -> dict[str, CsrLinear | Sparse24Linear]:
         raise ValueError(f"{path} is damaged or no safetensors file ({error}).") from None
     if not formats:
         raise ValueError(f"{path} holds no sparse layers.")
-    layers: dict[str, CsrLinear | Sparse24Linear] = {}
-    for name, told in formats.items():
-        kind = FORMATS[told["format"]]
-        packed, bias = kind(*(tensors[f"{name}.{field}"] for field in kind._fields)), tensors.get(f"{name}.bias")
-        layers[name] = CsrLinear(packed, told["in"], bias) if kind is Csr else Sparse24Linear(packed, bias)
-    return layers
+    try:
+        return {name: _layer(tensors, name, told) for name, told in formats.items()}
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def _layer(tensors: Mapping[str, Tensor], name: str, told: Mapping[str, Any]) -> CsrLinear | Sparse24Linear:
+    kind = FORMATS[told["format"]]
+    packed, bias = kind(*(tensors[f"{name}.{field}"] for field in kind._fields)), tensors.get(f"{name}.bias")
+    return CsrLinear(packed, told["in"], bias) if kind is Csr else Sparse24Linear(packed, bias)

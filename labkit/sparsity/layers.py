@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from labkit.kernels.csr_linear import Csr, csr_linear, pack_csr, unpack_csr
+from labkit.kernels.csr_linear import Csr, check_csr, csr_linear, pack_csr, unpack_csr
 from labkit.kernels.row_skipping import active_inputs, pack_inputs, row_skipping_linear, unpack_inputs
 from labkit.kernels.sparse_24 import Packed24, pack_24, unpack_24
 from labkit.kernels.sparse_24_linear import Panels24, from_panels, in_panels, sparse_24_linear
@@ -35,9 +35,13 @@ class SparseLinear(nn.Module):
 
 
 class CsrLinear(SparseLinear):
-    """Only the weights that are not zero, in fp32: torch's sparse product takes nothing smaller on a CPU."""
+    """Only the weights that are not zero, in fp32: torch's sparse product takes nothing smaller on a CPU.
+
+    Raises `ValueError` for compressed rows that are none.
+    """
 
     def __init__(self, packed: Csr, inner: int, bias: Bias = None) -> None:
+        check_csr(packed, inner)
         super().__init__(inner, len(packed.starts) - 1, bias)
         for name, tensor in zip(Csr._fields, packed, strict=True):
             self.register_buffer(name, tensor)

@@ -84,6 +84,17 @@ def test_reads_the_rows_of_active_inputs_alone(way, dtype, rows):
     assert call.bytes_written == 4 * rows * 64
 
 
+@pytest.mark.parametrize("active", [[8], [-1], [0, 3, 99]])
+def test_an_active_input_that_is_not_there_is_refused(way, active):
+    with pytest.raises(IndexError, match="go from 0 to 7; got"):
+        row_skipping_linear(torch.ones(1, 8), torch.tensor(active), pack_inputs(torch.randn(20, 8)), 20)
+
+
+def test_a_weight_of_other_inputs_is_refused():
+    with pytest.raises(ValueError, match="x has 9 inputs, the packed weight 8"):
+        row_skipping_linear(torch.ones(1, 9), torch.tensor([0]), pack_inputs(torch.randn(20, 8)), 20)
+
+
 def test_only_two_widths_can_be_packed():
     with pytest.raises(ValueError, match=r"not torch\.float16"):
         pack_inputs(torch.ones(2, 2), torch.float16)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.kernels.sparse_24 import pack_24
+from labkit.kernels.sparse_24 import Packed24, pack_24
 from labkit.kernels.sparse_24_linear import Panels24, from_panels, in_panels, sparse_24_linear
 from labkit.measure import trace
 
@@ -68,6 +68,19 @@ def test_nine_sixteenths_in_memory_too():
     panels = in_panels(pack_24(two_of_four(64, 128)), torch.bfloat16)
     assert panels.nbytes * 16 == 9 * 2 * 64 * 128
     assert sum(t.untyped_storage().nbytes() for t in panels) == panels.nbytes
+
+
+@pytest.mark.parametrize("inner", [33, 64])
+def test_a_weight_of_other_inputs_is_refused(inner):
+    panels = in_panels(pack_24(two_of_four(16, 32)))
+    with pytest.raises(ValueError, match=f"x has {inner} inputs, the packed weight 32"):
+        sparse_24_linear(torch.ones(1, inner), panels, 16)
+
+
+def test_values_and_places_that_do_not_belong_together_are_refused():
+    packed = pack_24(two_of_four(16, 32))
+    with pytest.raises(ValueError, match="do not go with"):
+        in_panels(Packed24(packed.values[:3], packed.places))
 
 
 def test_only_two_widths_multiply():

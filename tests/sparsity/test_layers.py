@@ -4,6 +4,8 @@ from functools import partial
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from labkit.kernels.sparse_24 import pack_24
 from labkit.models.capture import capture
@@ -79,11 +81,27 @@ def test_a_file_that_is_none_of_ours(tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"broken\.safetensors is damaged"):
         load_layers(tmp_path / "broken.safetensors")
-    from safetensors.torch import save_file
-
     save_file({"x": torch.ones(2)}, tmp_path / "dense.safetensors")
     with pytest.raises(ValueError, match="holds no sparse layers"):
         load_layers(tmp_path / "dense.safetensors")
+
+
+def test_a_file_with_indices_that_are_not_there_is_refused(tmp_path):
+    """They would be read from anywhere in memory."""
+    weight = torch.randn(6, 16) * keep_n_of_m(torch.rand(6, 16), 2, 4)
+    for kind, name in ((CsrLinear, "columns"), (Sparse24Linear, "places")):
+        layer = kind.from_weight(weight)
+        file = save_layers(tmp_path / "layer.safetensors", {"one": layer})
+        with safe_open(file, framework="pt") as opened:
+            metadata, tensors = opened.metadata(), {n: opened.get_tensor(n) for n in opened.keys()}  # noqa: SIM118
+        tensors[f"one.{name}"] = tensors[f"one.{name}"] + 16 if kind is CsrLinear else tensors["one.places"][:3]
+        save_file(tensors, file, metadata=metadata)
+        with pytest.raises(ValueError, match=r"layer\.safetensors is damaged"):
+            load_layers(file)
+        del tensors[f"one.{name}"]
+        save_file(tensors, file, metadata=metadata)
+        with pytest.raises(ValueError, match=rf"damaged: 'one\.{name}'"):
+            load_layers(file)
 
 
 def test_what_does_not_fit_is_refused(decoder):

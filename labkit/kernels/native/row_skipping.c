@@ -50,12 +50,16 @@ static void run(float *y, const float *x, const int64_t *active, const void *wei
         one_thread(4, y, x, active, weight, rows, in, count, panels, me, all);
 }
 
-void labkit_row_skipping(float *y, const float *x, const int64_t *active, const void *weight, long rows, long in,
-                         long count, long panels, int width, int threads) {
+/* Not 0, and nothing done, if an active input is not there: it would be read from anywhere. */
+int labkit_row_skipping(float *y, const float *x, const int64_t *active, const void *weight, long rows, long in,
+                        long count, long panels, int width, int threads) {
+    for (long k = 0; k < count; k++)
+        if (active[k] < 0 || active[k] >= in) return 1;
 #pragma omp parallel num_threads(threads) if (threads > 1)
 #ifdef _OPENMP
     run(y, x, active, weight, rows, in, count, panels, width, omp_get_thread_num(), omp_get_num_threads());
 #else
     run(y, x, active, weight, rows, in, count, panels, width, 0, 1);
 #endif
+    return 0;
 }
