@@ -100,11 +100,12 @@ def ingest(
     digests = _digests(store)
     gone = [i for i in dict.fromkeys(withdrawn) if i in digests and i not in set(ids)]
     if gone:
-        store.table.delete(_documents_are(gone))
+        with writing(store.table):
+            store.table.delete(_documents_are(gone))
     stale = [d for d in documents if digests.get(d.id) != d.digest]
     for group in progress(list(_groups(stale, chunker)), "Ingesting"):
         _commit(store, group)
-    with writing():
+    with writing(store.table):
         store.table.optimize()
     return Ingested(len(stale), len(documents) - len(stale), len(gone))
 
@@ -173,7 +174,7 @@ def _commit(store: Store, group: Sequence[Cut]) -> None:
         for (document, chunk), vector in zip(cut, vectors, strict=True)
     ]
     replaced = _documents_are([document.id for document, _ in group])
-    with writing():
+    with writing(store.table):
         if not rows:
             store.table.delete(replaced)
             return
