@@ -98,16 +98,16 @@ def _on_cpu(x: Tensor, active: Tensor, packed: Tensor, out: int, bias: Tensor | 
     inner = x.shape[-1]
     if inner != len(packed):
         raise ValueError(f"x has {inner} inputs, the packed weight {len(packed)}.")
-    rows = x.numel() // inner
-    y = x.new_zeros((rows, packed.shape[1] * PANEL))
+    padded = packed.shape[1] * PANEL
+    y = x.new_zeros((*x.shape[:-1], padded))
     outside = _with_types(library.labkit_row_skipping)(
         *(y.data_ptr(), x.data_ptr(), active.data_ptr(), packed.data_ptr()),
-        *(rows, inner, len(active), packed.shape[1], packed.itemsize, torch.get_num_threads()),
+        *(x.numel() // inner, inner, len(active), packed.shape[1], packed.itemsize, torch.get_num_threads()),
     )
     if outside:
         raise _outside(active, inner)
-    y = y[:, :out].unflatten(0, x.shape[:-1]) if x.dim() > 1 else y[0, :out]
-    return y.contiguous() if bias is None else y + bias
+    y = y if padded == out else y[..., :out].contiguous()
+    return y if bias is None else y + bias
 
 
 def _outside(active: Tensor, inner: int) -> IndexError:

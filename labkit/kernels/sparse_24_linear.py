@@ -98,15 +98,14 @@ def _on_cpu(x: Tensor, values: Tensor, places: Tensor, out: int, bias: Tensor | 
     inner, padded = x.shape[-1], 2 * values.shape[1]
     if not padded - GROUP * BLOCK < inner <= padded:
         raise ValueError(f"x has {inner} inputs, the packed weight {padded} with its padding.")
-    x = torch.nn.functional.pad(x, (0, padded - inner)).contiguous()
-    rows = x.numel() // padded
-    y = x.new_empty((rows, len(values) * PANEL))
+    x = (x if inner == padded else torch.nn.functional.pad(x, (0, padded - inner))).contiguous()
+    y = x.new_empty((*x.shape[:-1], len(values) * PANEL))
     _with_types(library.labkit_sparse_24)(
         *(y.data_ptr(), x.data_ptr(), values.data_ptr(), places.data_ptr()),
-        *(rows, places.shape[1], len(values), values.itemsize, torch.get_num_threads()),
+        *(x.numel() // padded, places.shape[1], len(values), values.itemsize, torch.get_num_threads()),
     )
-    y = y[:, :out].unflatten(0, x.shape[:-1]) if x.dim() > 1 else y[0, :out]
-    return y.contiguous() if bias is None else y + bias
+    y = y if y.shape[-1] == out else y[..., :out].contiguous()
+    return y if bias is None else y + bias
 
 
 def _with_types(function: ctypes._CFuncPtr) -> ctypes._CFuncPtr:
