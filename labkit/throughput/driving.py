@@ -27,14 +27,21 @@ TIMEOUT = 600.0
 
 
 async def open_loop(
-    endpoint: Endpoint, requests: Iterable[Request], *, timeout: float = TIMEOUT, most_in_flight: int = 1000
+    endpoint: Endpoint,
+    requests: Iterable[Request],
+    *,
+    timeout: float = TIMEOUT,
+    most_in_flight: int = 1000,
+    records: list[Record] | None = None,
 ) -> Run:
     """Sends each request at its arrival. `timeout` bounds the seconds of one request.
 
-    Requests are taken from the iterable one by one, so a long workload need not stand in memory. Raises `ValueError`
-    where arrivals do not rise or there is none.
+    Requests are taken from the iterable one by one, so a long workload need not stand in memory. A list given as
+    `records` fills while the run goes on, for who wants to watch. Raises `ValueError` where arrivals do not rise or
+    there is none.
     """
-    now, records, in_flight = _stopwatch(), [], set()
+    now, in_flight = _stopwatch(), set()
+    records = [] if records is None else records
     last = 0.0
     async with _tasks() as group:
         for request in requests:
@@ -54,7 +61,13 @@ async def open_loop(
 
 
 async def closed_loop(
-    endpoint: Endpoint, requests: Iterable[Request], users: int, *, think: float = 0.0, timeout: float = TIMEOUT
+    endpoint: Endpoint,
+    requests: Iterable[Request],
+    users: int,
+    *,
+    think: float = 0.0,
+    timeout: float = TIMEOUT,
+    records: list[Record] | None = None,
 ) -> Run:
     """`users` send one request after another from a common stock, each pausing `think` seconds after an answer.
 
@@ -64,7 +77,8 @@ async def closed_loop(
     """
     if users < 1 or think < 0:
         raise ValueError(f"A closed loop has at least one user, who thinks for 0 s or longer; got {users} and {think}.")
-    now, records, stock = _stopwatch(), [], iter(requests)
+    now, stock = _stopwatch(), iter(requests)
+    records = [] if records is None else records
 
     async def user() -> None:
         for request in stock:
@@ -89,8 +103,8 @@ async def _ask(endpoint: Endpoint, request: Request, record: Record, now: Callab
         async with limit, aclosing(endpoint.stream(request)) as chunks:
             async for chunk in chunks:
                 record.note(chunk, now())
-        if not record.times:
-            record.outcome, record.error = "failed", "The server answered without any text."
+        record.outcome = "completed" if record.times else "failed"
+        record.error = "" if record.times else "The server answered without any text."
     except EndpointError as error:
         record.outcome, record.error = "failed", str(error)
     except TimeoutError:

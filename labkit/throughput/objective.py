@@ -34,7 +34,7 @@ class Objective:
     def met(self, record: Record) -> bool:
         """Whether a request was completed within every limit. An answer of one token has no TPOT, so none too long.
 
-        >>> record = Record(0.0, 8, 1)
+        >>> record = Record(0.0, 8, 1, outcome="completed")
         >>> record.times.append(0.3)
         >>> Objective(ttft=0.5, tpot=0.1).met(record), Objective(ttft=0.2).met(record)
         (True, False)
@@ -53,7 +53,7 @@ class Objective:
 def goodput(records: Sequence[Record], objective: Objective, seconds: float) -> float:
     """Requests a second that met the objective, of those scheduled in a stretch of `seconds`.
 
-    >>> record = Record(0.0, 8, 1)
+    >>> record = Record(0.0, 8, 1, outcome="completed")
     >>> record.times.append(0.3)
     >>> goodput([record, record], Objective(ttft=0.5), seconds=4.0)
     0.5

@@ -13,7 +13,7 @@ from typing import Literal
 
 from labkit.throughput.endpoint import Chunk
 
-Outcome = Literal["completed", "failed", "timeout", "cancelled", "not sent"]
+Outcome = Literal["in flight", "completed", "failed", "timeout", "cancelled", "not sent"]
 
 UNKNOWN = -1
 
@@ -35,7 +35,7 @@ class Record:
     totals: array[int] = field(default_factory=lambda: array("q"))
     output_tokens: int | None = None
     prompt_tokens: int | None = None
-    outcome: Outcome = "completed"
+    outcome: Outcome = "in flight"
     error: str = ""
 
     def note(self, chunk: Chunk, now: float) -> None:

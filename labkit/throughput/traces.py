@@ -9,9 +9,13 @@ names) are allowed and not replayed. AIPerf and vLLM replay the same layout.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+
+from labkit.throughput.request import Prompt, Request, words, workload
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,18 @@ def write_trace(path: Path, arrivals: Iterable[Arrival]) -> None:
         for a in arrivals
     )
     path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def replay(
+    arrivals: Iterable[Arrival], rng: np.random.Generator, prompt: Callable[[int, np.random.Generator], Prompt] = words
+) -> list[Request]:
+    """A trace as a workload, with prompts made up to the recorded lengths.
+
+    >>> replay([Arrival(0.5, 2, 8)], np.random.default_rng(0))
+    [Request(arrival=0.5, prompt='at it', input_length=2, output_length=8, patience=None)]
+    """
+    ats, inputs, outputs = zip(*((a.at, a.input_length, a.output_length) for a in arrivals), strict=True)
+    return workload(ats, inputs, outputs, rng, prompt)
 
 
 def at_rate(arrivals: list[Arrival], rate: float) -> list[Arrival]:

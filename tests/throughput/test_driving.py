@@ -162,6 +162,18 @@ def test_bad_input_is_told(drive, told):
         run_virtual(drive(SimulatedServer(lambda _: Service(0.1))))
 
 
+def test_a_run_can_be_watched():
+    async def main():
+        seen = []
+        run = asyncio.create_task(open_loop(SimulatedServer(lambda _: Service(0.1)), asked([1.0, 1.45]), records=seen))
+        await asyncio.sleep(1.5)
+        watched = [r.outcome for r in seen]
+        assert (await run).records == tuple(seen)
+        return watched
+
+    assert run_virtual(main()) == ["completed", "in flight"]
+
+
 def test_a_server_has_a_slot():
     with pytest.raises(ValueError, match="got 0 slots"):
         SimulatedServer(lambda _: Service(0.1), slots=0)

@@ -21,7 +21,7 @@ from labkit.throughput.record import Record
 
 def answered(scheduled, chunks, sent=None, output_tokens=None):
     """A record of chunks (instant, tokens so far or None)."""
-    record = Record(scheduled, 8, 8, sent=scheduled if sent is None else sent)
+    record = Record(scheduled, 8, 8, sent=scheduled if sent is None else sent, outcome="completed")
     for instant, total in chunks:
         record.note(Chunk("x", total), instant)
     record.output_tokens = output_tokens if output_tokens is not None else record.output_tokens

@@ -35,11 +35,12 @@ def whole(text):
 @given(stream=st.lists(st.tuples(lines, line_ends), max_size=20), cuts=st.lists(st.integers(0, 400), max_size=12))
 def test_any_cut_of_any_stream(stream, cuts):
     text = "".join(line + end for line, end in stream)
-    received, parser, found = text.encode(), EventParser(), []
-    borders = sorted({0, len(received), *(cut for cut in cuts if cut < len(received))})
-    for begin, end in itertools.pairwise(borders):
-        found += parser.feed(received[begin:end])
-    assert found == whole(text)
+    received = text.encode()
+    for borders in ({0, len(received), *cuts}, range(len(received) + 1)):  # anywhere, and after every byte
+        parser, found = EventParser(), []
+        for begin, end in itertools.pairwise(sorted(borders)):
+            found += parser.feed(received[begin:end])
+        assert found == whole(text)
 
 
 def test_separators_that_are_no_line_ends_stay_inside():

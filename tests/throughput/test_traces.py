@@ -1,12 +1,13 @@
 """Traces survive writing and reading; the shipped one is what its generator makes."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.data import card, shipped
 from labkit.throughput.trace_making import DOCUMENTS, FILE, RATE, SECONDS, invented_trace
-from labkit.throughput.traces import Arrival, at_rate, read_trace, write_trace
+from labkit.throughput.traces import Arrival, at_rate, read_trace, replay, write_trace
 
 arrivals = st.lists(
     st.builds(Arrival, st.integers(0, 10**7).map(lambda ms: ms / 1e3), st.integers(1, 10**5), st.integers(1, 10**5)),
@@ -75,6 +76,11 @@ def test_the_shipped_trace_is_what_its_generator_makes(tmp_path):
 
 def test_the_shipped_trace_is_what_its_card_says():
     found = read_trace(shipped(FILE))
+    requests = replay(found, np.random.default_rng(0))
+    assert [(r.arrival, r.input_length, r.output_length) for r in requests] == [
+        (a.at, a.input_length, a.output_length) for a in found
+    ]
+    assert all(len(r.prompt.split()) == r.input_length for r in requests)
     assert found[-1].at <= SECONDS
     assert len(found) / SECONDS == pytest.approx(RATE, rel=0.25)
     assert max(a.input_length + a.output_length for a in found) <= 448
