@@ -8,12 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labkit.rag.likelihoods import Reader
     from labkit.rag.own_folder import OwnFolder
     from labkit.rag.stages import CitedAnswer
-
-READERS = ("course-dense", "course-seed")
-"""Shipped decoders that learned to answer from passages, the better one first."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,31 +29,18 @@ def run(options: argparse.Namespace) -> int:
     from labkit.rag.embedder import load_embedder
     from labkit.rag.own_folder import open_folder
     from labkit.rag.pipeline import Pipeline
+    from labkit.rag.reader import load_reader
 
     own = open_folder(options.folder, load_embedder(options.embedder))
     for sentence in own.unreadable:
         print(sentence, file=sys.stderr)
-    reader = _reader(options.model)
+    reader, _ = load_reader(options.model)
     pipeline = Pipeline(own.store, reader, options.passages, options.budget, threshold=options.threshold)
     answer = pipeline(options.question)
     print(_told(own, answer))
     if options.stages:
         print(f"\n{answer}")
     return 0
-
-
-def _reader(name: str | None) -> Reader:
-    from labkit.models import load
-    from labkit.models.shipped import shipped_folders
-    from labkit.rag.likelihoods import Reader
-
-    chosen = name or next((n for n in READERS if n in shipped_folders()), None)
-    if chosen is None:
-        raise ValueError("No decoder that answers is shipped here; name one with --model.")
-    model, tokenizer, _ = load(chosen)
-    if tokenizer is None or tokenizer.chat_template is None:
-        raise ValueError(f"{chosen} cannot be asked: it has no tokenizer with a chat template. Name another --model.")
-    return Reader(model, tokenizer)
 
 
 def _told(own: OwnFolder, answer: CitedAnswer) -> str:

@@ -13,6 +13,7 @@ from labkit.evaluation.prompts import closed_book
 from labkit.evaluation.scoring import abstains, exact_match
 from labkit.measure.progress import progress
 from labkit.measure.report import Report, Table
+from labkit.rag.abstention import Point, abstention_curve
 from labkit.rag.attempts import Attempt, Attempts, attempt
 from labkit.rag.calibration import Calibration, calibration
 from labkit.rag.claims import ClaimMeasures, claim_measures
@@ -69,6 +70,10 @@ class AnswerTrial(Report):
         """Of the answers that were attempted."""
         tried = [a for a in self.asked if not abstains(a.open.text)]
         return calibration([a.open.probability for a in tried], [a.right for a in tried])
+
+    def curve(self) -> tuple[Point, ...]:
+        """What abstaining below each threshold would give. Raises `ValueError` where nothing should be held back."""
+        return abstention_curve([a.confidence for a in self.asked], [a.should_abstain for a in self.asked])
 
     def mean(self, measure: str) -> Estimate:
         """The mean of a claim measure or kind of hallucination over the questions where it is a number."""

@@ -21,7 +21,6 @@ import torch
 from labkit.evaluation.answering import prompt_tokens
 from labkit.measure.machines import machine
 from labkit.measure.progress import progress
-from labkit.models import LoadError, load
 from labkit.rag.answer_trial import AnswerTrial, answer_trial
 from labkit.rag.approximate import Kind
 from labkit.rag.chunking import structure_chunks
@@ -31,6 +30,7 @@ from labkit.rag.index_trial import EFFORTS, IndexTrial, index_trial
 from labkit.rag.likelihoods import Reader
 from labkit.rag.pipeline import Pipeline
 from labkit.rag.prefix_trial import prefix_trial
+from labkit.rag.reader import load_reader
 from labkit.rag.reranking import answerability, question_likelihood
 from labkit.rag.store import Store, ingest, open_store
 from labkit.rag.trial import retrieval_trial
@@ -44,7 +44,6 @@ SIZES: tuple[tuple[int, int, Mapping[Kind, Sequence[int]]], ...] = (
 )
 """Vectors, their width, and what is built over them."""
 BAR = {"vectors": 100_000, "recall@10": 0.95, "speed against comparing all": 5.0}
-READERS = ("course-dense", "course-seed")
 QUESTIONS, SHARING = 100, 8
 """Questions asked, and how many of them stand under the same passages for the prefix cache."""
 
@@ -58,11 +57,12 @@ def bench(out: Path) -> dict[str, Any]:
     found["hybrid"] = retrieval_trial(embedder, world, count=5 * QUESTIONS).table().to_dicts()
     with tempfile.TemporaryDirectory(dir=out) as folder:
         store, found["ingest"] = _ingest(Path(folder), world)
-        name = _reader_name()
-        found["reader"] = name or "none"
-        blocked = {"blocked": f"none of {', '.join(READERS)} is shipped"}
-        found["answers"] = _answers(store, world, name) if name else blocked
-        found["prefix cache"] = _prefix(store, world, name) if name else blocked
+        try:
+            reader, found["reader"] = load_reader(dtype="float32", device="cpu")
+        except ValueError as error:
+            return found | {"answers": {"blocked": str(error)}, "prefix cache": {"blocked": str(error)}}
+        found["answers"] = _answers(store, world, reader)
+        found["prefix cache"] = _prefix(store, world, reader)
     return found
 
 
@@ -111,25 +111,14 @@ def _ingest(folder: Path, world: World) -> tuple[Store, dict[str, Any]]:
     return store, {**told, "seconds": seconds[0], "seconds when nothing changed": seconds[1]}
 
 
-def _reader_name() -> str | None:
-    for name in READERS:
-        try:
-            load(name, device="cpu")
-        except LoadError:
-            continue
-        return name
-    return None
-
-
 def _questions(world: World, count: int) -> list[Question]:
     changed = world.questions("changed", "test", "after", "open", mention="name")
     return random.Random("labkit.rag.bench").sample(list(changed), count)
 
 
-def _answers(store: Store, world: World, name: str) -> list[dict[str, Any]]:
+def _answers(store: Store, world: World, reader: Reader) -> list[dict[str, Any]]:
     """Post-cutoff questions with and without reranking: what is right, and the median time of each stage."""
-    model, tokenizer, _ = load(name, device="cpu")
-    reader, claims, questions = Reader(model, tokenizer), CourseClaims(world, "after"), _questions(world, QUESTIONS)
+    claims, questions = CourseClaims(world, "after"), _questions(world, QUESTIONS)
     scorers = {"none": None, "answerability": answerability(reader), "question likelihood": question_likelihood(reader)}
     rows = []
     for reranking, scorer in progress(scorers.items(), "Answers"):
@@ -153,11 +142,9 @@ def _stages(trial: AnswerTrial) -> list[dict[str, Any]]:
     ]
 
 
-def _prefix(store: Store, world: World, name: str) -> list[dict[str, Any]]:
+def _prefix(store: Store, world: World, reader: Reader) -> list[dict[str, Any]]:
     """Several questions under the passages of the first, and each under its own."""
-    model, tokenizer, _ = load(name, device="cpu", dtype="float32")
-    reader, questions = Reader(model, tokenizer), [q.text for q in _questions(world, SHARING)]
-    ask = Pipeline(store, reader)
+    questions, ask = [q.text for q in _questions(world, SHARING)], Pipeline(store, reader)
     shared = ask(questions[0]).prompt.used
     messages = {
         "the same passages": [reader.message(question, shared) for question in questions],
@@ -165,7 +152,7 @@ def _prefix(store: Store, world: World, name: str) -> list[dict[str, Any]]:
     }
     rows = []
     for label, told in messages.items():
-        trial = prefix_trial(model, [prompt_tokens(tokenizer, message) for message in told])
+        trial = prefix_trial(reader.model, [prompt_tokens(reader.tokenizer, message) for message in told])
         speed = {"speed": trial.speed.ratio, "interval": [trial.speed.low, trial.speed.high]}
         rows.append({"prompts under": label, "tokens": trial.tokens, "read": trial.read, **speed})
     return rows

@@ -29,13 +29,13 @@ NEW_TOKENS = 24
 T = TypeVar("T")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pipeline:
     """What answers, and how.
 
-    `shown` chunks at most go into the prompt, as many as fit into `budget` tokens (the reader's context, less the
-    answer, if that is smaller). With a `scorer` the first `candidates` of the search are reranked. An answer whose
-    probability is below `threshold` is held back.
+    `shown` chunks at most go into the prompt, as many as fit into `budget` tokens (the reader's context, less room for
+    an answer, if that is smaller). With a `scorer` the first `candidates` of the search are reranked, without those
+    that would not fit alone. An answer whose probability is below `threshold` is held back.
     """
 
     store: Store
@@ -69,16 +69,15 @@ class Pipeline:
         return [found.chunk for found in run.stage("fuse", lambda: fused([words, near]), 0)]
 
     def _rerank(self, run: _Run, question: str, chunks: Sequence[Chunk], scorer: Scorer) -> list[Chunk]:
-        read = self._tokens(question, [[chunk] for chunk in chunks])
-        return [
-            chunk for chunk, _ in run.stage("rerank", lambda: rerank(question, chunks, scorer), self._weights, read)
-        ]
+        fitting = [chunk for chunk in chunks if self._tokens(question, [[chunk]]) <= self._budget]
+        read = self._tokens(question, [[chunk] for chunk in fitting])
+        ranked = run.stage("rerank", lambda: rerank(question, fitting, scorer), self._weights, read)
+        return [chunk for chunk, _ in ranked]
 
     def _prompt(self, run: _Run, question: str, chunks: Sequence[Chunk]) -> Prompt:
-        reader = self.reader
-        budget = min(self.budget, reader.model.config.max_position_embeddings - NEW_TOKENS)
+        tokens, control, budget = self.reader.tokens, self.reader.control, self._budget
         text = sum(len(chunk.text.encode()) for chunk in chunks)
-        return run.stage("prompt", lambda: assemble(question, chunks, budget, reader.tokens, reader.control), text)
+        return run.stage("prompt", lambda: assemble(question, chunks, budget, tokens, control), text)
 
     def _answer(self, run: _Run, prompt: Prompt) -> Answer:
         model, tokenizer = self.reader.model, self.reader.tokenizer
@@ -98,6 +97,11 @@ class Pipeline:
     def _tokens(self, question: str, sets: Sequence[Sequence[Chunk]]) -> int:
         """Prompt tokens of a pass over each set of chunks."""
         return sum(self.reader.tokens(self.reader.message(question, chunks)) for chunks in sets)
+
+    @property
+    def _budget(self) -> int:
+        """Twice the new tokens are kept free: an answer that is read once more may be cut into other tokens."""
+        return min(self.budget, self.reader.model.config.max_position_embeddings - 2 * NEW_TOKENS)
 
     @property
     def _weights(self) -> int:

@@ -76,8 +76,12 @@ def open_store(folder: Path, embedder: Embedder, effort: Effort | None = None) -
 
 
 def with_index(store: Store, kind: Kind = "ivf", effort: int = 16) -> Store:
-    """The same store with an index over the vectors it holds now (`labkit.rag.approximate`), and how hard to look."""
-    build_index(store.table, kind)
+    """The same store with an index over the vectors it holds now (`labkit.rag.approximate`), and how hard to look.
+
+    Raises `ValueError` as `build_index` does, `OSError` where the disk does not take it.
+    """
+    with writing(store.table):
+        build_index(store.table, kind)
     return dataclasses.replace(store, effort=Effort(kind, effort))
 
 

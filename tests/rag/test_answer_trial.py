@@ -82,6 +82,9 @@ def test_planted_answers_are_counted_as_what_they_are(world, claims, questions, 
     assert trial.calibration().warning.value == 1, "right ones stand above wrong ones"
     assert sum(a.should_abstain for a in trial.asked) == 10
     assert [a.confidence for a in trial.asked[:5]] == [0.9, 0.9, 0.4, 0.4, 0.0]
+    curve = {p.threshold: (p.precision, p.recall) for p in trial.curve()}
+    assert curve[0.4] == (0.0, 0.0), "the refusals of answerable questions hold back nothing that is wrong"
+    assert curve[0.9] == (pytest.approx(10 / 14), 1.0)
     kinds = trial.mean("intrinsic"), trial.mean("extrinsic"), trial.mean("hallucination")
     assert kinds[0].value == pytest.approx(kinds[2].value), "the passages tell of what is asked"
     stated_old = sum(

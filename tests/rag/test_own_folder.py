@@ -7,6 +7,7 @@ pytest.importorskip("lancedb")
 from labkit.cli import rag as command
 from labkit.evaluation.answering import Answer
 from labkit.rag import pipeline as room
+from labkit.rag import reader as readers
 from labkit.rag.own_folder import open_folder, store_folder
 from labkit.rag.searching import search
 from labkit.rag.store import Ingested
@@ -49,7 +50,7 @@ def test_another_embedder_and_another_folder_have_stores_of_their_own(notes, wor
 def asked(notes, word_sums, reader, monkeypatch, capsys):
     """`asked(says, *flags)`: what the command prints where the model says this."""
     monkeypatch.setattr("labkit.rag.embedder.load_embedder", lambda _: word_sums())
-    monkeypatch.setattr(command, "_reader", lambda _: reader)
+    monkeypatch.setattr("labkit.rag.reader.load_reader", lambda _: (reader, "random"))
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
 
@@ -92,9 +93,9 @@ def test_bad_wishes_get_one_sentence(asked, monkeypatch):
 
 
 def test_without_a_shipped_decoder_one_has_to_be_named(monkeypatch):
-    monkeypatch.setattr(command, "READERS", ("not-shipped",))
-    with pytest.raises(ValueError, match="--model"):
-        command._reader(None)
+    monkeypatch.setattr(readers, "READERS", ("not-shipped",))
+    with pytest.raises(ValueError, match="not-shipped is shipped"):
+        readers.load_reader()
 
 
 @pytest.mark.slow

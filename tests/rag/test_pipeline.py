@@ -67,12 +67,20 @@ def test_reranking_decides_what_is_shown(pipeline, reader):
     assert set(by_likelihood.prompt.used) == set(ranked[:2])
 
 
+def test_what_does_not_fit_alone_is_neither_reranked_nor_shown(pipeline, reader):
+    ingest(pipeline.store, [Document("data", "mill of Jorvila " + "QUJD0" * 2000)])
+    found = dataclasses.replace(pipeline, scorer=answerability(reader), candidates=50)(QUESTION)
+    assert "data" in {f.chunk.document for f in search(pipeline.store, QUESTION, 50)}
+    assert "data" not in {c.document for c in (*found.prompt.used, *found.prompt.left_out)}
+    assert len(found.prompt.used) == 3
+
+
 def test_a_budget_is_kept_and_never_beyond_the_context(pipeline, reader):
     for budget in (60, 90):
         assert dataclasses.replace(pipeline, budget=budget)(QUESTION).prompt.tokens <= budget
     endless = dataclasses.replace(pipeline, budget=10**9, shown=100)
     ingest(pipeline.store, [Document(f"long{n}", "mill of Jorvila and oak " * 12) for n in range(60)])
-    assert 900 < endless(QUESTION).prompt.tokens <= 1024 - NEW_TOKENS
+    assert 900 < endless(QUESTION).prompt.tokens <= 1024 - 2 * NEW_TOKENS
 
 
 def test_below_the_threshold_nothing_is_said_and_nothing_cited(pipeline, monkeypatch):
