@@ -29,7 +29,7 @@ def fixed_arrivals(rate: float, count: int) -> Instants:
 def poisson_arrivals(rate: float, count: int, rng: np.random.Generator) -> Instants:
     """Arrivals of many independent users: exponential gaps of mean 1 / rate (Kingman, "Poisson Processes", 1993).
 
-    What MLPerf inference prescribes for its server scenario (arXiv 1911.02549, section 3) and the default of vLLM,
+    What MLPerf inference prescribes for its server scenario (arXiv 1911.02549) and the default of vLLM,
     SGLang and AIPerf when a rate is given.
 
     >>> poisson_arrivals(rate=2.0, count=3, rng=np.random.default_rng(0)).round(2)

@@ -28,9 +28,9 @@ def send_lag(record: Record) -> float:
 def time_to_first_token(record: Record) -> float | None:
     """TTFT: from the scheduled instant to the first piece of text; None where none came.
 
-    The wait in line, the prefill and the network (Orca, OSDI 2022, and DistServe, arXiv 2401.09670, call for it as an
-    objective of its own). vLLM takes the first event with a choice even if its text is empty, which in a chat is the
-    one that names the role; GenAI-Perf and AIPerf skip empty ones, as here. Without streaming there is no such time.
+    The wait in line, the prefill and the network; DistServe (arXiv 2401.09670) sets it an objective of its own. vLLM
+    takes the first event with a choice even if its text is empty, which in a chat is the one that names the role;
+    GenAI-Perf and AIPerf skip empty ones, as here. Without streaming there is no such time.
 
     >>> record = Record(1.0, 8, 8, sent=1.25)
     >>> record.times.extend([1.5, 1.75])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 def waiting_time(rate: float, service: float, squared_variation: float) -> float:
-    """Mean seconds in line of an M/G/1 queue (Pollaczek and Khinchine; Kleinrock equation 5.69).
+    """Mean seconds in line of an M/G/1 queue (Pollaczek and Khinchine; Kleinrock, section 5.6).
 
     rho / (1 - rho) * service * (1 + c2) / 2, where c2 is the variance of the service time over its squared mean. Raises
     `ValueError` where the server cannot keep up: the line then grows as long as the run lasts.

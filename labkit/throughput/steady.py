@@ -41,7 +41,7 @@ def mser5(values: Sequence[float]) -> int:
 
     Means of batches of five; of all places to cut, the one after which the standard error of the mean of what is left
     is least, sum((z - mean)^2) / k^2 over the k batches left (White, Simulation 69, 1997; in batches of five: White,
-    Cobb and Spratt, Winter Simulation Conference 2000). The other tools cut nothing, or a number that one must guess.
+    Cobb and Spratt, Winter Simulation Conference 2000). Other tools cut nothing, or as much as one tells them.
 
     >>> mser5([9.0] * 10 + [1.0, 2.0, 1.0, 2.0, 1.0] * 10)
     10
