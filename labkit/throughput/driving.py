@@ -48,7 +48,8 @@ async def open_loop(
             if request.arrival < last:
                 raise ValueError(f"Arrivals must rise; got {request.arrival} s after {last} s. Sort the workload.")
             last = request.arrival
-            await asyncio.sleep(last - now())
+            if (ahead := last - now()) > 0:  # who is late does not also give way to the answers that come in
+                await asyncio.sleep(ahead)
             record = Record(last, request.input_length, request.output_length)
             records.append(record)
             if len(in_flight) >= most_in_flight:

@@ -218,3 +218,14 @@ def test_a_connection_serves_the_next_request_too(monkeypatch):
 
     assert len(asyncio.run(main()).completed) == 20
     assert len(accepted) == 2
+
+
+def test_two_hundred_at_once_are_all_sent_before_any_is_answered():
+    async def main():
+        server = SimulatedServer(lambda _: Service(0.0), slots=200)
+        async with loopback_server(server) as url, OpenAIEndpoint(url, MODEL) as endpoint:
+            return await open_loop(endpoint, [ASKED] * 200)
+
+    run = asyncio.run(main())
+    assert len(run.completed) == 200
+    assert max(r.sent for r in run.records) < min(r.times[0] for r in run.records)
