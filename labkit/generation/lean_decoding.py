@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from labkit.generation.fused_matrices import PackedLinear, fused_matrices, kind_of, matrix_layouts, share
+from labkit.kernels.block_weights import BlockArena
 from labkit.kernels.decode_blocks import decode_blocks
 from labkit.models.cache import CachedStep, Step
 from labkit.models.config import DecoderConfig
-from labkit.models.decoder import Block, Decoder
+from labkit.models.decoder import Block, Decoder, RMSNorm
 from labkit.models.quantized_linear import QuantizedLinear
 from labkit.models.walk import linears, replace
 
@@ -27,28 +28,32 @@ FEW_TOKENS = 16  # from here on the fused operator gains nothing over the ordina
 
 
 class FusedBlocks(nn.Module):
-    """Neighbouring blocks that take few tokens in one operator, and anything else one by one, as they were.
+    """Neighbouring blocks, and the norm after the last, that take few tokens in one operator, and others as they were.
 
     Both ways read the same packed bytes: the linears of the blocks become views of them.
     """
 
-    def __init__(self, blocks: list[Block], config: DecoderConfig, dtype: torch.dtype) -> None:
+    def __init__(
+        self, blocks: list[Block], config: DecoderConfig, dtype: torch.dtype, norm: RMSNorm | None = None
+    ) -> None:
         super().__init__()
+        self.norm = norm
         self.first, self.eps, self.blocks = blocks[0].attention.layer, config.norm_eps, nn.ModuleList(blocks)
         fused = [fused_matrices(block, dtype) for block in blocks]
-        self.weights = [weights for weights, _ in fused]
+        self.weights = BlockArena.of([weights for weights, _ in fused])
         self.quantized = matrix_layouts([formats for _, formats in fused], config)
-        for block, (weights, formats) in zip(blocks, fused, strict=True):
+        for block, weights, (_, formats) in zip(blocks, self.weights.blocks(), fused, strict=True):
             share(block, weights, formats)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, step: Step) -> Tensor:
         few = isinstance(step, CachedStep) and x.shape[0] * x.shape[1] <= FEW_TOKENS
         if few and step.cache.keys.dtype == x.dtype == torch.float32:
             places = step.positions, step.cache.keys, step.cache.values, self.first, step.keys_seen
-            return decode_blocks(x, self.weights, cos, sin, *places, self.eps, self.quantized)
+            gain = None if self.norm is None else self.norm.weight
+            return decode_blocks(x, self.weights, cos, sin, *places, self.eps, self.quantized, gain)
         for block in self.blocks:
             x = block(x, cos, sin, step)
-        return x
+        return x if self.norm is None else self.norm(x)
 
 
 def lean(model: Decoder, dtype: torch.dtype = torch.float32) -> Decoder:
@@ -70,20 +75,22 @@ def lean(model: Decoder, dtype: torch.dtype = torch.float32) -> Decoder:
         layer = fast.get_submodule(site.path) if site.expert is None else None
         if layer is not None and not isinstance(layer, QuantizedLinear) and kinds.get(site.layer) is None:
             replace(fast, site, PackedLinear.of(_plain(layer, site.path), dtype))
-    groups = itertools.groupby(fast.layers, key=lambda block: kinds[block.attention.layer])
-    fast.layers = nn.ModuleList(
-        module
-        for kind, blocks in groups
-        for module in ([FusedBlocks(list(blocks), model.config, dtype)] if kind else blocks)
-    )
+    groups = [list(blocks) for _, blocks in itertools.groupby(fast.layers, key=lambda b: kinds[b.attention.layer])]
+    layers: list[nn.Module] = []
+    for blocks in groups:
+        fused = kinds[blocks[0].attention.layer] is not None
+        norm = fast.norm if fused and blocks is groups[-1] else None
+        layers += [FusedBlocks(blocks, model.config, dtype, norm)] if fused else blocks
+    fast.layers = nn.ModuleList(layers)
+    if isinstance(layers[-1], FusedBlocks):
+        fast.norm = nn.Identity()
     return fast.eval().requires_grad_(False)
 
 
 def packed_bytes(model: Decoder) -> int:
     """Bytes of weights that one step of a lean model reads: all packed matrices, each counted once."""
     packed = (module.packed for module in model.modules() if isinstance(module, PackedLinear | QuantizedLinear))
-    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in packed}
-    return sum(storages.values())
+    return sum({tensor.data_ptr(): tensor.nbytes for tensor in packed}.values())
 
 
 def _copy_sharing_tensors(model: Decoder) -> Decoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from labkit.kernels.packed_linear import PANEL
 from labkit.kernels.quantized_panels import PanelLayout
+
+DTYPES = (torch.float32, torch.bfloat16, torch.uint8)
 
 
 class BlockWeights(NamedTuple):
@@ -52,6 +55,45 @@ class MatrixLayouts(NamedTuple):
         return [PanelLayout(*numbers) for numbers in self.layouts[block].tolist()]
 
 
+class BlockArena(NamedTuple):
+    """All tensors of some blocks side by side in one piece of memory, so that an operator is handed two tensors.
+
+    Handing over each of ten tensors a block takes longer than a small block takes to compute. A row of `table` is the
+    first byte of a tensor (-1 for none), its three sizes (0 for one it has not), and its dtype, a place in `DTYPES`.
+    `panels` are those of qkv and of gate_up, equal in all blocks, and the bytes of an element of a matrix.
+    """
+
+    memory: Shaped[Tensor, " bytes"]
+    table: Int[Tensor, "blocks tensors 5"]
+    panels: list[int]
+
+    @classmethod
+    def of(cls, blocks: Sequence[BlockWeights]) -> BlockArena:
+        """Copies the tensors; every one begins at a multiple of 64 bytes."""
+        parts, rows, start = [], [], 0
+        for tensor in (tensor for block in blocks for tensor in block):
+            if tensor is None:
+                rows.append([-1, 0, 0, 0, 0])
+                continue
+            size = -(-tensor.nbytes // 64) * 64
+            rows.append([start, *tensor.shape, *[0] * (3 - tensor.dim()), DTYPES.index(tensor.dtype)])
+            flat = tensor.contiguous().flatten().view(torch.uint8)
+            parts.append(torch.nn.functional.pad(flat, (0, size - tensor.nbytes)))
+            start += size
+        panels = [len(blocks[0].qkv), len(blocks[0].gate_up), blocks[0].qkv.itemsize]
+        return cls(torch.cat(parts), torch.tensor(rows).view(len(blocks), -1, 5), panels)
+
+    def blocks(self) -> list[BlockWeights]:
+        """Views of the tensors, in their blocks."""
+        return [BlockWeights(*(self._tensor(*row) for row in block)) for block in self.table.tolist()]
+
+    def _tensor(self, start: int, *rest: int) -> Tensor | None:
+        *sizes, dtype = rest
+        shape = [size for size in sizes if size]
+        nbytes = math.prod(shape) * DTYPES[dtype].itemsize
+        return None if start < 0 else self.memory[start : start + nbytes].view(DTYPES[dtype]).view(shape)
+
+
 class BlockSizes(NamedTuple):
     """Features and heads of a block, read off its tensors (or off their `TensorSpec`s)."""
 
@@ -62,10 +104,10 @@ class BlockSizes(NamedTuple):
     inner: int
 
     @classmethod
-    def of(cls, x: Any, weights: BlockWeights, keys: Any) -> BlockSizes:
+    def of(cls, x: Any, panels: Sequence[int], keys: Any) -> BlockSizes:
+        """`panels` are those of qkv and of gate_up; x and keys may be specs."""
         head, kv_heads = keys.shape[-1], keys.shape[-3]
-        heads = PANEL * weights.qkv.shape[0] // head - 2 * kv_heads
-        return cls(x.shape[-1], heads, kv_heads, head, PANEL * weights.gate_up.shape[0] // 2)
+        return cls(x.shape[-1], PANEL * panels[0] // head - 2 * kv_heads, kv_heads, head, PANEL * panels[1] // 2)
 
     @property
     def parameters(self) -> int:

@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from labkit.kernels.attention import attention_reference
-from labkit.kernels.block_weights import BlockSizes, BlockWeights, MatrixLayouts
+from labkit.kernels.block_weights import BlockArena, BlockSizes, BlockWeights, MatrixLayouts
 from labkit.kernels.native.building import native
 from labkit.kernels.packed_linear import PANEL, packed_linear_reference
 from labkit.kernels.quantized_linear import quantized_linear_reference, rounding_elements
@@ -29,8 +29,6 @@ from labkit.kernels.quantized_panels import PanelLayout, PanelWeight, from_panel
 from labkit.kernels.rms_norm import rms_norm_reference
 from labkit.kernels.rotary import rotary
 from labkit.measure.costs import Cost, Part, TensorSpec, register_cost
-
-_TENSORS = len(BlockWeights._fields)
 
 
 def decode_block_reference(
@@ -49,7 +47,7 @@ def decode_block_reference(
     A token sees the slots up to its own position. Position -1 is padding: nothing is kept, its result means nothing.
     `quantized` describes the matrices of this one block, where they are.
     """
-    w, sizes = weights, BlockSizes.of(x, weights, keys)
+    w, sizes = weights, BlockSizes.of(x, (len(weights.qkv), len(weights.gate_up)), keys)
     layouts = quantized.of_block(0) if quantized else [None] * 4
     qkv = _linear(rms_norm_reference(x, w.attention_norm, eps), w.qkv, w.qkv_bias, layouts[0], quantized)
     heads = (sizes.heads, sizes.kv_heads, sizes.kv_heads)
@@ -79,7 +77,7 @@ def _linear(
 
 def decode_blocks(
     x: Float[Tensor, "batch seq hidden"],
-    weights: Sequence[BlockWeights],
+    weights: BlockArena,
     cos: Float[Tensor, "batch 1 seq half_head"],
     sin: Float[Tensor, "batch 1 seq half_head"],
     positions: Int[Tensor, "batch seq"],
@@ -89,16 +87,16 @@ def decode_blocks(
     seen: int,
     eps: float,
     quantized: MatrixLayouts | None = None,
+    final_norm: Float[Tensor, " hidden"] | None = None,
 ) -> Float[Tensor, "batch seq hidden"]:
     """Blocks one after another, by `torch.ops.labkit.decode_blocks`; their caches are the layers from `first` on.
 
     Of these caches the first `seen` slots may be looked at. All is fp32 but the matrices, head a multiple of 16, all
-    blocks of one shape. `quantized` describes the matrices of all blocks, where they are. No gradient.
+    blocks of one shape. `quantized` describes the matrices of all blocks, where they are; `final_norm` is the gain of a
+    norm after the last of them. No gradient.
     """
-    tensors = [tensor for block in weights for tensor in block]
-    return torch.ops.labkit.decode_blocks(
-        x, tensors, cos, sin, positions, keys, values, first, seen, eps, *(quantized or _PLAIN)
-    )
+    rest = (cos, sin, positions, keys, values, first, seen, eps, final_norm)
+    return torch.ops.labkit.decode_blocks(x, *weights, *rest, *(quantized or _PLAIN))
 
 
 def workspace_elements(tokens: int, sizes: BlockSizes, keys: int, threads: int, rounding: int) -> int:
@@ -116,14 +114,19 @@ class _Step(ctypes.Structure):
         + [(name, ctypes.c_long) for name in ("threads", "width", "activation_bits", "per_row")]
         + [(name, ctypes.c_long) for name in ("cache_layer", "cache_row", "cache_head", "keys", "rounding")]
         + [("eps", ctypes.c_float)]
-        + [(name, ctypes.c_void_p) for name in ("weights", "layouts", "x", "cos", "sin", "positions")]
+        + [
+            (name, ctypes.c_void_p)
+            for name in ("memory", "table", "layouts", "final_norm", "x", "cos", "sin", "positions")
+        ]
         + [(name, ctypes.c_void_p) for name in ("key_cache", "value_cache", "out", "workspace")]
     )
 
 
 def _on_cpu(
     x: Tensor,
-    tensors: list[Tensor | None],
+    memory: Tensor,
+    table: Tensor,
+    panels: Sequence[int],
     cos: Tensor,
     sin: Tensor,
     positions: Tensor,
@@ -132,31 +135,30 @@ def _on_cpu(
     first: int,
     seen: int,
     eps: float,
+    final_norm: Tensor | None,
     layouts: Tensor | None,
     activation_bits: int,
     per_row: bool,
 ) -> Tensor:
     library = native("decode_blocks")
     if library is None:
-        rest = (positions, keys, values, first, seen, eps, layouts, activation_bits, per_row)
-        return _composite(x, tensors, cos, sin, *rest)
+        rest = (positions, keys, values, first, seen, eps, final_norm, layouts, activation_bits, per_row)
+        return _composite(x, memory, table, panels, cos, sin, *rest)
     x, cos, sin, positions = (t.contiguous() for t in (x, cos, sin, positions))
-    (batch, seq, hidden), out = x.shape, torch.empty_like(x)
-    w, threads = BlockWeights(*tensors[:_TENSORS]), torch.get_num_threads()
-    sizes, widest = BlockSizes.of(x, w, keys), 0
+    (batch, seq, hidden), out, threads = x.shape, torch.empty_like(x), torch.get_num_threads()
+    sizes, widest = BlockSizes.of(x, panels, keys), 0
     if layouts is not None:
         widest = rounding_elements(batch * seq, max(hidden, sizes.heads * sizes.head, sizes.inner))
     workspace = x.new_empty(workspace_elements(batch * seq, sizes, seen, threads, widest))
-    pointers = (ctypes.c_void_p * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
     cache_layer, cache_row, cache_head = keys.stride()[:3]
     offset = 4 * first * cache_layer
     library.labkit_decode_blocks(
         ctypes.byref(
             _Step(
-                *(len(tensors) // _TENSORS, batch, seq, hidden, sizes.heads, sizes.kv_heads, sizes.head, sizes.inner),
-                *(threads, w.qkv.itemsize, activation_bits, per_row),
-                *(cache_layer, cache_row, cache_head, seen, widest, eps, ctypes.addressof(pointers)),
-                None if layouts is None else layouts.data_ptr(),
+                *(len(table), batch, seq, hidden, sizes.heads, sizes.kv_heads, sizes.head, sizes.inner),
+                *(threads, panels[2], activation_bits, per_row),
+                *(cache_layer, cache_row, cache_head, seen, widest, eps, memory.data_ptr(), table.data_ptr()),
+                *(None if tensor is None else tensor.data_ptr() for tensor in (layouts, final_norm)),
                 *(x.data_ptr(), cos.data_ptr(), sin.data_ptr(), positions.data_ptr()),
                 *(keys.data_ptr() + offset, values.data_ptr() + offset, out.data_ptr(), workspace.data_ptr()),
             )
@@ -167,7 +169,9 @@ def _on_cpu(
 
 def _composite(
     x: Tensor,
-    tensors: list[Tensor | None],
+    memory: Tensor,
+    table: Tensor,
+    panels: Sequence[int],
     cos: Tensor,
     sin: Tensor,
     positions: Tensor,
@@ -176,22 +180,24 @@ def _composite(
     first: int,
     seen: int,
     eps: float,
+    final_norm: Tensor | None,
     layouts: Tensor | None,
     activation_bits: int,
     per_row: bool,
 ) -> Tensor:
     """The reference, block by block."""
-    for n in range(len(tensors) // _TENSORS):
-        weights = BlockWeights(*tensors[n * _TENSORS : (n + 1) * _TENSORS])
+    for n, weights in enumerate(BlockArena(memory, table, panels).blocks()):
         quantized = None if layouts is None else MatrixLayouts(layouts[n : n + 1], activation_bits, per_row)
         caches = (c[first + n, :, :, :seen] for c in (keys, values))
         x = decode_block_reference(x, weights, cos, sin, positions, *caches, eps, quantized)
-    return x
+    return x if final_norm is None else rms_norm_reference(x, final_norm, eps)
 
 
 def _cost(
     x: TensorSpec,
-    tensors: Sequence[TensorSpec | None],
+    memory: TensorSpec,
+    table: TensorSpec,
+    panels: Sequence[int],
     cos: TensorSpec,
     sin: TensorSpec,
     positions: TensorSpec,
@@ -200,20 +206,18 @@ def _cost(
     first: int,
     seen: int,
     eps: float,
+    final_norm: TensorSpec | None,
     *_: object,
     out: TensorSpec,
 ) -> Cost:
     """Weights and seen keys once, the new keys and values written; FLOPs as the reference executes them."""
-    blocks = [BlockWeights(*tensors[n : n + _TENSORS]) for n in range(0, len(tensors), _TENSORS)]
-    tokens = out.numel // out.shape[-1]
-    sizes = [BlockSizes.of(x, w, keys) for w in blocks]
-    looking = sum(4 * tokens * s.heads * s.head * seen for s in sizes)
-    slot = len(blocks) * keys.nbytes // (keys.shape[0] * keys.shape[3])  # one slot of all rows and heads
+    tokens, blocks, sizes = out.numel // out.shape[-1], table.shape[0], BlockSizes.of(x, panels, keys)
+    slot = blocks * keys.nbytes // (keys.shape[0] * keys.shape[3])  # one slot of all rows and heads
     read, new = seen * slot, out.shape[1] * slot
-    weights = [t for t in tensors if t is not None]
+    gain = [] if final_norm is None else [final_norm]
     return Cost(
-        2 * tokens * sum(s.parameters for s in sizes) + looking,
-        reads=[x, *weights, cos, sin, positions, Part(keys, read), Part(values, read)],
+        blocks * tokens * (2 * sizes.parameters + 4 * sizes.heads * sizes.head * seen),
+        reads=[x, memory, table, *gain, cos, sin, positions, Part(keys, read), Part(values, read)],
         writes=[out, Part(keys, new), Part(values, new)],
     )
 
@@ -222,8 +226,9 @@ _PLAIN = (None, 16, False)
 
 _LIBRARY = torch.library.Library("labkit", "FRAGMENT")
 _LIBRARY.define(
-    "decode_blocks(Tensor x, Tensor?[] weights, Tensor cos, Tensor sin, Tensor positions, Tensor(a!) keys, "
-    "Tensor(b!) values, int first, int seen, float eps, Tensor? layouts, int activation_bits, bool per_row) -> Tensor"
+    "decode_blocks(Tensor x, Tensor memory, Tensor table, int[] panels, Tensor cos, Tensor sin, Tensor positions, "
+    "Tensor(a!) keys, Tensor(b!) values, int first, int seen, float eps, Tensor? final_norm, Tensor? layouts, "
+    "int activation_bits, bool per_row) -> Tensor"
 )
 _LIBRARY.impl("decode_blocks", _on_cpu, "CPU")
 _LIBRARY.impl("decode_blocks", _composite, "CUDA")

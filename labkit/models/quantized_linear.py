@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from labkit.kernels.packed_weight import PackedWeight, pack
 from labkit.kernels.quantized_linear import quantized_linear, quantized_linear_reference
-from labkit.kernels.quantized_panels import PanelLayout, PanelWeight, fits_panels, from_panels, to_panels
+from labkit.kernels.quantized_panels import PanelWeight, fits_panels, from_panels, to_panels
 from labkit.kernels.quantized_weight import QuantizedWeight
 from labkit.kernels.weight_format import WeightFormat
 
@@ -41,11 +41,11 @@ class QuantizedLinear(nn.Module):
         self.format = LayerFormat(weight.format, activation_bits, per_row)
         self.out_features, self.in_features = weight.shape
         if fits_panels(weight.format):
-            self._hold(to_panels(weight).panels)
+            packed, self.layout = to_panels(weight)
         else:
             # Bytes and not numbers, so that moving the model to another dtype leaves the scales alone.
-            self._hold(torch.cat([t.view(torch.uint8) for t in weight.to_tensors("").values()], dim=-1))
-        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
+            packed, self.layout = torch.cat([t.view(torch.uint8) for t in weight.to_tensors("").values()], dim=-1), None
+        self._hold(packed, bias)
 
     @classmethod
     def of(
@@ -59,27 +59,19 @@ class QuantizedLinear(nn.Module):
         """Over panels that are there already, which may be some of a larger matrix: nothing is copied."""
         self = cls.__new__(cls)
         nn.Module.__init__(self)
-        self.format = layer
+        self.format, self.layout = layer, weight.layout
         self.out_features, self.in_features = weight.layout[:2]
-        self._hold(weight.panels)
-        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
+        self._hold(weight.panels, bias)
         return self
 
-    def _hold(self, packed: Tensor) -> None:
+    def _hold(self, packed: Tensor, bias: Tensor | None) -> None:
         self.register_buffer("packed", packed.contiguous())
-
-    @property
-    def panels(self) -> PanelWeight | None:
-        """The weight in panels; None for a format that has none."""
-        fmt = self.format.weight
-        if not fits_panels(fmt):
-            return None
-        return PanelWeight(self.packed, PanelLayout.of(fmt, self.out_features, self.in_features))
+        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
 
     def packed_weight(self) -> PackedWeight:
         """The weight as it is stored in a file."""
-        if (panels := self.panels) is not None:
-            return from_panels(panels)
+        if self.layout is not None:
+            return from_panels(PanelWeight(self.packed, self.layout))
         fmt = self.format.weight
         numbers = fmt.groups(self.in_features) * fmt.scale_dtype.itemsize
         codes, *rest = self.packed.split([fmt.row_bytes(self.in_features), *[numbers] * (1 + (not fmt.symmetric))], -1)
@@ -92,8 +84,8 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
         _, bits, per_row = self.format
-        if (panels := self.panels) is not None:
-            return quantized_linear(x, panels, self.bias, bits, per_row)
+        if self.layout is not None:
+            return quantized_linear(x, PanelWeight(self.packed, self.layout), self.bias, bits, per_row)
         return quantized_linear_reference(x, self.packed_weight(), self.bias, bits, per_row)
 
     def _save_to_state_dict(self, destination: dict[str, Tensor], prefix: str, keep_vars: bool) -> None:

@@ -7,13 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.kernels.block_weights import BlockWeights, MatrixLayouts
+from labkit.kernels.block_weights import BlockArena, BlockWeights, MatrixLayouts
 from labkit.kernels.decode_blocks import decode_block_reference, decode_blocks
 from labkit.kernels.native import building
 from labkit.kernels.packed_linear import pack, packed_linear, unpack
 from labkit.kernels.packed_weight import pack as pack_quantized
 from labkit.kernels.quantized_panels import PanelLayout, to_panels
 from labkit.kernels.quantized_weight import QuantizedWeight
+from labkit.kernels.rms_norm import rms_norm_reference
 from labkit.kernels.weight_format import WeightFormat
 from labkit.measure import trace
 from labkit.measure.compilers import COMPILERS
@@ -138,7 +139,7 @@ def test_blocks_equal_their_reference(way, batch, seq, heads, kv_heads, dtype, e
     x, cos, sin, keys, values = _inputs(batch, seq, kv_heads, layers=4)
     wanted_keys, wanted_values, before = keys.clone(), values.clone(), x.clone()
     expected = _by_reference(x, weights, cos, sin, positions, wanted_keys, wanted_values, 1, 12, 1e-6)
-    found = decode_blocks(x, weights, cos, sin, positions, keys, values, 1, 12, 1e-6)
+    found = decode_blocks(x, BlockArena.of(weights), cos, sin, positions, keys, values, 1, 12, 1e-6)
     real = positions >= 0
     torch.testing.assert_close(found[real], expected[real], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(keys, wanted_keys, atol=1e-4, rtol=1e-4)
@@ -167,11 +168,30 @@ def test_quantized_blocks_equal_their_reference(way, batch, seq, heads, kv_heads
         one = quantized._replace(layouts=quantized.layouts[n : n + 1])
         caches = (wanted_keys[n, :, :, :12], wanted_values[n, :, :, :12])
         expected = decode_block_reference(expected, w, cos, sin, positions, *caches, 1e-6, one)
-    found = decode_blocks(x, weights, cos, sin, positions, keys, values, 0, 12, 1e-6, quantized)
+    found = decode_blocks(x, BlockArena.of(weights), cos, sin, positions, keys, values, 0, 12, 1e-6, quantized)
     # A sum that differs in its last bit may tip an activation to the next step: 1/127 of the largest of its block.
     for ours, theirs in ((found, expected), (keys, wanted_keys), (values, wanted_values)):
         step = (0.03 if bits == 8 else 1e-3) * theirs.abs().max().item()
         torch.testing.assert_close(ours, theirs, atol=step, rtol=0)
+
+
+@pytest.mark.parametrize("kind", [*WIDTHS, *FORMATS])
+def test_an_arena_gives_its_tensors_back_and_a_norm_at_the_end_is_one(way, kind):
+    weights = [_block(4, 2, 16, 48, 80, FORMATS.get(kind, kind), extras, extras) for extras in (False, True)]
+    arena = BlockArena.of(weights)
+    for ours, theirs in zip(arena.blocks(), weights, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert (a is None and b is None) or (a.dtype == b.dtype and torch.equal(a, b))
+            assert a is None or a.data_ptr() % 64 == arena.memory.data_ptr() % 64
+    quantized = None
+    if kind in FORMATS:
+        shapes = ((128, 48), (48, 64), (160, 48), (48, 80))
+        quantized = MatrixLayouts.of([[PanelLayout.of(FORMATS[kind], *shape) for shape in shapes]] * 2)
+    x, cos, sin, keys, values = _inputs(2, 3, 2)
+    rest = (cos, sin, torch.tensor([[4, 5, 6]] * 2), keys, values, 0, 12, 1e-6, quantized)
+    gain = torch.randn(48)
+    normed, plain = decode_blocks(x, arena, *rest, gain), decode_blocks(x, arena, *rest)
+    torch.testing.assert_close(normed, rms_norm_reference(plain, gain, 1e-6), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -180,8 +200,9 @@ def test_quantized_blocks_cost_what_their_reference_does(fmt):
     quantized = MatrixLayouts.of([[PanelLayout.of(FORMATS[fmt], *shape) for shape in shapes]])
     _, cos, sin, keys, values = _inputs(2, 1, 2)
     rest = (cos, sin, torch.tensor([[11], [11]]))
+    arena = BlockArena.of([w])
     with trace() as fused:
-        decode_blocks(torch.randn(2, 1, 64), [w], *rest, keys, values, 0, 12, 1e-6, quantized)
+        decode_blocks(torch.randn(2, 1, 64), arena, *rest, keys, values, 0, 12, 1e-6, quantized)
     with trace() as plain:
         decode_block_reference(
             torch.randn(2, 1, 64), w, *rest, keys[0, :, :, :12], values[0, :, :, :12], 1e-6, quantized
@@ -196,8 +217,9 @@ def test_blocks_cost_what_their_reference_does_without_the_trips_between(dtype):
     weights = [_block(4, 2, 16, 48, 80, dtype, True, True) for _ in range(2)]
     x, cos, sin, keys, values = _inputs(2, 1, 2)
     rest = (cos, sin, torch.tensor([[11], [11]]), keys, values, 0, 12, 1e-6)
+    arena = BlockArena.of(weights)
     with trace() as fused:
-        decode_blocks(x, weights, *rest)
+        decode_blocks(x, arena, *rest)
     with trace() as plain:
         _by_reference(x, weights, *rest)
     assert fused.flops == plain.flops > 0

@@ -18,6 +18,8 @@ typedef struct {
     const void *gate_up, *down;
 } weights;
 
+enum { TENSORS = sizeof(weights) / sizeof(void *), NUMBERS = 5 };
+
 typedef struct { /* of the matrices of a block, where they are quantized */
     layout qkv, o, gate_up, down;
 } layouts;
@@ -32,8 +34,10 @@ typedef struct {
     long rounding;                           /* elements of the workspace that rounding takes a thread */
     float eps;
     /* read */
-    const weights *weights;
+    const char *memory;   /* of all tensors; where each begins is the first of its five numbers, -1 for none */
+    const int64_t *table; /* [block][TENSORS][NUMBERS] */
     const layouts *layouts; /* NULL where matrices are not quantized */
+    const float *final_norm; /* gain of a norm after the last block, or NULL */
     const float *x, *cos, *sin;
     const long *positions;
     /* written: the caches from the first of these blocks on */
@@ -165,11 +169,27 @@ static void one_block(const step *b, const weights *w, long layer, const float *
     for (long t = 0; t < tokens; t++) add(b->out + t * H, stream + t * H, product + t * H, from, to);
 }
 
+static weights weights_of_block(const step *b, long layer) {
+    const void *found[TENSORS];
+    for (int i = 0; i < TENSORS; i++) {
+        int64_t start = b->table[(layer * TENSORS + i) * NUMBERS];
+        found[i] = start < 0 ? NULL : b->memory + start;
+    }
+    weights w;
+    memcpy(&w, found, sizeof w);
+    return w;
+}
+
 static void one_thread(const step *b, int me, int all) {
     for (long layer = 0; layer < b->blocks; layer++) {
-        one_block(b, b->weights + layer, layer, layer ? b->out : b->x, me, all);
+        weights w = weights_of_block(b, layer);
+        one_block(b, &w, layer, layer ? b->out : b->x, me, all);
 #pragma omp barrier
     }
+    long from, to;
+    part(b->batch * b->seq, me, all, &from, &to);
+    for (long t = from; b->final_norm && t < to; t++)
+        rms_norm(b->out + t * b->hidden, b->out + t * b->hidden, b->final_norm, b->hidden, b->eps);
 }
 
 void labkit_decode_blocks(const step *b) {
