@@ -6,7 +6,8 @@ as a foreign prefix. The token it draws depends on the whole prefix, so outputs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 
 from labkit.serving.sequence import Sequence, Work
 
@@ -53,3 +54,14 @@ class FakeModel:
 def draw(step: list[Work]) -> dict[int, int]:
     """The next token of each sequence that reaches its end in this step."""
     return {work.sequence.request_id: next_token(work.sequence.token_ids) for work in step if work.draws}
+
+
+def slowly(compute: Callable[[list[Work]], dict[int, int]], seconds: Callable[[list[Work]], float] = lambda _: 1.0):
+    """A model that takes time, which passes after it has looked at the sequences."""
+
+    async def run(step: list[Work]) -> dict[int, int]:
+        drawn, taken = compute(step), seconds(step)
+        await asyncio.sleep(taken)
+        return drawn
+
+    return run

@@ -7,30 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.data import shipped
 from labkit.serving.block_pool import BlockPool
 from labkit.serving.engine import Engine, EngineBusyError, EngineStoppedError
 from labkit.serving.scheduler import Scheduler
 from labkit.serving.sequence import Sequence, Status
-from labkit.serving.static_batching import StaticBatching
-from labkit.throughput.driving import open_loop
-from labkit.throughput.endpoint import Chunk
-from labkit.throughput.request import Request
-from labkit.throughput.service import service_report
-from labkit.throughput.traces import read_trace
 from labkit.throughput.virtual import run_virtual
-from tests.serving.fake_model import VOCABULARY, FakeModel, alone, draw
-
-
-def slowly(compute, seconds=lambda step: 1.0):
-    """A model that takes time, which passes after it has looked at the sequences."""
-
-    async def run(step):
-        drawn = compute(step)
-        await asyncio.sleep(seconds(step))
-        return drawn
-
-    return run
+from tests.serving.fake_model import VOCABULARY, FakeModel, alone, slowly
 
 
 def small_engine(num_blocks=12, block_size=2, compute=None, **options):
@@ -159,41 +141,3 @@ def test_what_cannot_be_served_is_told():
         assert engine.scheduler.pool.num_free == 12
 
     run_virtual(main())
-
-
-class EngineEndpoint:
-    """The engine as the load generator sees it."""
-
-    def __init__(self, engine):
-        self.engine, self.count = engine, 0
-
-    async def stream(self, request):
-        self.count += 1
-        prompt = [self.count * 1009 + place for place in range(request.input_length)]  # nobody shares a prefix
-        sequence = Sequence(self.count, prompt, request.output_length)
-        async with aclosing(self.engine.stream(sequence)) as tokens:
-            async for _ in tokens:
-                yield Chunk("token ", len(sequence.output_ids), request.input_length)
-
-
-@pytest.mark.slow
-def test_continuous_batching_beats_static_on_the_shipped_trace():
-    """A step of 20 ms, and 0.1 ms for each token in it: a batch of 16 is nearly free, if it can be kept full."""
-    arrivals = read_trace(shipped("traces/chat-and-documents.jsonl"))
-    requests = [Request(a.at, "", a.input_length, a.output_length) for a in arrivals]
-
-    def report(scheduler):
-        async def main():
-            run = slowly(draw, seconds=lambda step: 0.02 + 1e-4 * sum(work.num_tokens for work in step))
-            async with Engine(scheduler, run) as engine:
-                return service_report(await open_loop(EngineEndpoint(engine), requests))
-
-        return run_virtual(main())
-
-    continuous = report(Scheduler(BlockPool(512, 16), max_num_seqs=16, max_num_batched_tokens=512))
-    static = report(StaticBatching(batch_size=16, num_cache_tokens=512 * 16))
-    assert continuous.outcomes == static.outcomes == {"completed": continuous.requests}
-    ours, theirs = (r.latency("time to first token").mean.value for r in (continuous, static))
-    assert ours < theirs / 4
-    ours, theirs = (r.latency("end-to-end latency").mean.value for r in (continuous, static))
-    assert ours < theirs
