@@ -91,7 +91,7 @@ class Engine:
     async def _serve(self) -> None:
         try:
             while True:
-                if self.scheduler.idle:
+                while self.scheduler.idle:  # who woke it may have left again
                     self._wanted.clear()
                     await self._wanted.wait()
                 step = self.scheduler.schedule()

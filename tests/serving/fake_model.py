@@ -60,6 +60,7 @@ def slowly(compute: Callable[[list[Work]], dict[int, int]], seconds: Callable[[l
     """A model that takes time, which passes after it has looked at the sequences."""
 
     async def run(step: list[Work]) -> dict[int, int]:
+        assert step, "the model is asked to compute nothing"
         drawn, taken = compute(step), seconds(step)
         await asyncio.sleep(taken)
         return drawn

@@ -84,6 +84,19 @@ def test_leaving_while_the_model_runs_frees_blocks_and_delivers_to_nobody():
     assert run_virtual(main()) == alone([4, 4], 3)
 
 
+def test_who_leaves_before_the_first_step_costs_none():
+    async def main():
+        async with small_engine() as engine:
+            await asyncio.sleep(0)
+            hasty = asyncio.create_task(tokens_of(engine, Sequence(0, [1], 3)))
+            await asyncio.sleep(0)
+            hasty.cancel()
+            await asyncio.sleep(5.0)
+            return await tokens_of(engine, Sequence(1, [2], 3))
+
+    assert run_virtual(main()) == alone([2], 3)
+
+
 def test_a_failing_model_fails_every_stream_and_later_ones():
     def broken(step):
         raise FloatingPointError("not a number")
