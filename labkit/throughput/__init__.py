@@ -6,9 +6,9 @@
     print(service_report(run, Objective(ttft=0.5, tpot=0.05)))
 
 What is where, in the order of a measurement: `arrivals`, `lengths`, `request` and `traces` what is asked and when
-(`trace_making` made the trace that ships); `endpoint` what answers, `openai_endpoint` over HTTP (`openai_answer` and
-`sse` read what comes), `simulated` from known service times; `driving` the load generator, which writes a `record` of
-each request; `metrics` the definitions, `estimates` their intervals, `steady` which part counts, `objective` what was
+(`trace_making` made the trace that ships); `endpoint` what answers, `openai_endpoint` over HTTP (with `connections`,
+`sse` and `openai_answer`), `simulated` from known service times; `driving` the load generator, which writes a `record`
+of each request; `metrics` the definitions, `estimates` their intervals, `steady` which part counts, `objective` what was
 promised; `service` calculates the figures of one load and `report` shows them, `curve` has those of many up to the
 knee, `vllm_layout` the JSON that other tools read, `cost` money and joules. Truth to hold it against: `queueing` theory
 on the clock of `virtual`, and `loopback`, a real server of known speed.
