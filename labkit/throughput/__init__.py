@@ -8,10 +8,10 @@
 What is where, in the order of a measurement: `arrivals`, `lengths`, `request` and `traces` what is asked and when
 (`trace_making` made the trace that ships); `endpoint` what answers, `openai_endpoint` over HTTP (with `connections`,
 `sse` and `openai_answer`), `simulated` from known service times; `driving` the load generator, which writes a `record`
-of each request; `metrics` the definitions, `estimates` their intervals, `steady` which part counts, `objective` what was
-promised; `service` calculates the figures of one load and `report` shows them, `curve` has those of many up to the
-knee, `vllm_layout` the JSON that other tools read, `cost` money and joules. Truth to hold it against: `queueing` theory
-on the clock of `virtual`, and `loopback`, a real server of known speed.
+of each request; `metrics` the definitions, `estimates` their intervals, `steady` which part counts, `objective` what
+was promised; `service` calculates the figures of one load and `report` shows them, `curve` has those of many up to the
+knee, `vllm_layout` the JSON that other tools read, `cost` money and joules. Truth to hold it against: `queueing`
+theory on the clock of `virtual`, and `loopback`, a real server of known speed.
 
 Times are seconds since the start of a run, lengths are tokens, rates are per second. A request is *scheduled* when its
 user wants it sent; latencies count from there.
