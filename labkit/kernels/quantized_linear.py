@@ -69,7 +69,9 @@ def quantized_linear(
         )
     if activation_bits not in STEPS:
         raise ValueError(f"Activations are rounded to 8 or 16 bits, not {activation_bits}.")
-    return torch.ops.labkit.quantized_linear(x, panels, list(layout), bias, activation_bits, per_row)
+    if torch.is_grad_enabled() and (x.requires_grad or (bias is not None and bias.requires_grad)):
+        return _Differentiable.apply(x, panels, layout, bias, activation_bits, per_row)
+    return torch.ops.labkit.quantized_linear(x, panels, layout, bias, activation_bits, per_row)
 
 
 def rounding_elements(rows: int, in_features: int) -> int:
@@ -110,17 +112,20 @@ def _composite(
     return quantized_linear_reference(x, weight, bias, activation_bits, per_row)
 
 
-def _keep(ctx: Any, inputs: tuple, output: Tensor) -> None:
-    _, panels, ctx.layout, bias, *_ = inputs
-    ctx.biased = bias is not None
-    ctx.save_for_backward(panels)
+class _Differentiable(torch.autograd.Function):
+    """The same with a gradient, which goes through the rounding of x as if it were not there."""
 
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, panels: Tensor, layout: PanelLayout, bias: Tensor | None, *rest: Any) -> Tensor:
+        ctx.layout, ctx.biased = layout, bias is not None
+        ctx.save_for_backward(panels)
+        return torch.ops.labkit.quantized_linear(x, panels, layout, bias, *rest)
 
-def _backward(ctx: Any, gradient: Tensor) -> tuple:
-    """Through the rounding of x as if it were not there."""
-    weight = from_panels(PanelWeight(ctx.saved_tensors[0], PanelLayout(*ctx.layout))).dequantize()
-    to_bias = gradient.flatten(0, -2).sum(0) if ctx.biased else None
-    return gradient @ weight.to(gradient.dtype), None, None, to_bias, None, None
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple:
+        weight = from_panels(PanelWeight(ctx.saved_tensors[0], ctx.layout)).dequantize()
+        to_bias = gradient.flatten(0, -2).sum(0) if ctx.biased else None
+        return gradient @ weight.to(gradient.dtype), None, None, to_bias, None, None
 
 
 def _cost(
@@ -143,5 +148,4 @@ _LIBRARY.define(
 _LIBRARY.impl("quantized_linear", _on_cpu, "CPU")
 _LIBRARY.impl("quantized_linear", _composite, "CUDA")
 _LIBRARY.impl("quantized_linear", lambda x, panels, layout, *_: x.new_empty((*x.shape[:-1], layout[0])), "Meta")
-torch.library.register_autograd("labkit::quantized_linear", _backward, setup_context=_keep, lib=_LIBRARY)
 register_cost("labkit::quantized_linear", _cost)

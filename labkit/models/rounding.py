@@ -22,8 +22,8 @@ def rounded(weight: Float[Tensor, "out in"], fmt: WeightFormat) -> QuantizedWeig
     The largest weight of a group takes the side of the codes that reaches one step further, so a scale may be negative.
     Raises `ValueError` for another format, for NaN and infinity, and for groups that do not divide the rows.
 
-    >>> rounded(torch.tensor([[8.0, -7.0, 0.4]]), WeightFormat(4)).dequantize()
-    tensor([[ 8., -7.,  0.]])
+    >>> rounded(torch.tensor([[8.0, -7.0, 1.2]]), WeightFormat(4)).dequantize()
+    tensor([[ 8., -7.,  1.]])
     """
     if fmt.code != "integer" or not fmt.symmetric:
         raise ValueError(f"Loading rounds to symmetric integers; {fmt} is for the algorithms of labkit.quantization.")
