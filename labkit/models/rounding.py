@@ -22,7 +22,7 @@ def rounded(weight: Float[Tensor, "out in"], fmt: WeightFormat) -> QuantizedWeig
     The largest weight of a group takes the side of the codes that reaches one step further, so a scale may be negative.
     Raises `ValueError` for another format, for NaN and infinity, and for groups that do not divide the rows.
 
-    >>> rounded(torch.tensor([[8.0, -7.0, 1.2]]), WeightFormat(4)).dequantize()
+    >>> rounded(torch.tensor([[8.0, -7.0, 1.05]]), WeightFormat(4)).dequantize()
     tensor([[ 8., -7.,  1.]])
     """
     if fmt.code != "integer" or not fmt.symmetric:
