@@ -74,6 +74,7 @@ def _index(out: Path, count: int, width: int, efforts: Mapping[Kind, Sequence[in
         "width": width,
         "bytes of vectors": trial.vector_bytes,
         "exact ms": 1e3 * trial.exact_seconds,
+        "exact in memory ms": 1e3 * trial.memory_seconds,
     }
     row["built"] = [dataclasses.asdict(built) for built in trial.built]
     row["trades"] = [dataclasses.asdict(trade) for trade in trial.trades]

@@ -30,7 +30,7 @@ class Clusters:
         >>> one.shape, bool((one == two).all()), np.linalg.norm(one, axis=1).round(3).tolist()
         ((3, 8), True, [1.0, 1.0, 1.0])
         """
-        rng, width = np.random.default_rng(seed), self.centres.shape[1]
+        rng, width = np.random.default_rng([1, seed]), self.centres.shape[1]
         noise = rng.standard_normal((count, width), dtype=np.float32) * np.float32(self.spread / width**0.5)
         vectors = self.centres[rng.integers(len(self.centres), size=count)] + noise
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -45,5 +45,5 @@ def clusters(width: int, count: int, spread: float = 2.0, seed: int = 0) -> Clus
     """`count` random directions. Raises `ValueError` for fewer than 1, or a width below 2."""
     if width < 2 or count < 1:
         raise ValueError(f"Clusters need a width of at least 2 and one centre; got {width} and {count}.")
-    centres = np.random.default_rng(seed).standard_normal((count, width), dtype=np.float32)
+    centres = np.random.default_rng([0, seed]).standard_normal((count, width), dtype=np.float32)
     return Clusters(centres / np.linalg.norm(centres, axis=1, keepdims=True), spread)

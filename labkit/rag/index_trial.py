@@ -20,6 +20,7 @@ from labkit.evaluation.intervals import Estimate, ratio_of_sums
 from labkit.measure.comparison import compare
 from labkit.measure.report import Report, Table, si
 from labkit.rag.approximate import COLUMN, Effort, Kind, build_index, vector_query
+from labkit.rag.dense import nearest
 from labkit.rag.generated import clusters
 from labkit.rag.measures import recall_at_k
 
@@ -55,12 +56,13 @@ class Trade:
 
 @dataclass(frozen=True)
 class IndexTrial(Report):
-    """`exact_seconds` of a query by the store's own comparison of all vectors."""
+    """`exact_seconds` of a query by the store's own comparison of all vectors, `memory_seconds` by `nearest`."""
 
     vectors: int
     width: int
     vector_bytes: int
     exact_seconds: float
+    memory_seconds: float
     built: tuple[Built, ...]
     trades: tuple[Trade, ...]
 
@@ -72,7 +74,8 @@ class IndexTrial(Report):
         rows = [_row(t) for t in self.trades]
         built = "; ".join(f"{b.kind} built in {si(b.seconds, 's')}, {si(b.nbytes, 'B')}" for b in self.built)
         columns = ["index", "effort", f"recall@{K} (95 %)", "time of a query", "speed (ratio)", "95 % interval"]
-        note = f"Comparing all takes {si(self.exact_seconds, 's')} on {si(self.vector_bytes, 'B')} of vectors. {built}."
+        exact = f"{si(self.exact_seconds, 's')} in the store and {si(self.memory_seconds, 's')} in memory"
+        note = f"Comparing all {si(self.vector_bytes, 'B')} of vectors takes {exact}. {built}."
         return Table(f"Search among {self.vectors:,} vectors of width {self.width}", columns, rows, note)
 
 
@@ -102,7 +105,9 @@ def index_trial(
             trade, seconds = _trade(table, asked, truth, Effort(kind, step), rounds)
             trades.append(trade)
             exact.append(seconds)
-    return IndexTrial(count, width, 4 * count * width, float(np.median(exact)), tuple(built), tuple(trades))
+    in_memory = _in_memory(table, asked, np.concatenate(list(drawing.batches(count, seed + 1))), rounds)
+    exact_seconds = float(np.median(exact))
+    return IndexTrial(count, width, 4 * count * width, exact_seconds, in_memory, tuple(built), tuple(trades))
 
 
 def _row(trade: Trade) -> list[str | int]:
@@ -146,6 +151,21 @@ def _trade(
     recall = ratio_of_sums(recalls, [1.0] * len(recalls))
     speed = measured.ratio, measured.low, measured.high
     return Trade(effort, recall, measured.candidate_seconds, *speed), measured.baseline_seconds
+
+
+def _in_memory(
+    table: LanceTable,
+    asked: Float[np.ndarray, "queries width"],
+    vectors: Float[np.ndarray, "documents width"],
+    rounds: int,
+) -> float:
+    """Seconds of a query by one product over vectors in memory, alternated with the store's comparison of all."""
+    following = cycle(asked)
+
+    def product() -> object:
+        return nearest(vectors, next(following)[None], K)
+
+    return compare(_calls(table, asked, None), product, check=None, threads="all", rounds=rounds).candidate_seconds
 
 
 def _calls(table: LanceTable, asked: Float[np.ndarray, "queries width"], effort: Effort | None) -> Callable[[], object]:

@@ -101,6 +101,7 @@ def test_a_trial_says_what_each_effort_gives_and_costs(tmp_path):
     assert trial.best(1.01) is None
     assert all(t.low <= t.speedup <= t.high and t.seconds > 0 for t in trial.trades)
     assert trial.built[0].nbytes > trial.vector_bytes
+    assert trial.memory_seconds > 0
     assert "recall@10" in str(trial)
 
 
@@ -114,3 +115,9 @@ def test_generated_vectors_come_in_pieces_and_lie_as_far_from_their_centre_as_sa
     to_centre = (vectors @ drawing.centres.T).max(axis=1)
     np.testing.assert_allclose(to_centre, 1 / 2**0.5, atol=0.15)  # noise as long as the centre, at right angles to it
     assert abs(to_centre.mean() - 1 / 2**0.5) < 0.01
+
+
+def test_the_noise_of_queries_has_nothing_to_do_with_the_centres():
+    """One stream of random numbers for both would make the noise of the first queries the first centres."""
+    drawing = clusters(64, 50, spread=1000.0, seed=3)  # so much noise that a vector is nothing else
+    assert np.abs(drawing.draw(50, seed=3) @ drawing.centres.T).max() < 0.7

@@ -45,6 +45,7 @@ def test_the_warning_is_scikit_learns_area_and_the_share_of_pairs(questions):
     assert found == pytest.approx(won / (len(good) * len(bad)))
 
 
+@pytest.mark.slow
 def test_answers_as_often_right_as_they_say_have_a_small_error_and_the_overconfident_a_large_one():
     rng = np.random.default_rng(0)
     confidence = rng.uniform(size=2000)
