@@ -38,7 +38,7 @@ def _row(size: int, rows: int, scheme: str, threads: int | Literal["all"]) -> di
     row: dict[str, Any] = {"N = K": size, "M": rows, "scheme": scheme, "bytes": nbytes, "against": {}}
     mine, row["error"] = _prepared(ours(scheme), weight, x, exact, nbytes)
     seconds = []
-    for name, peer in PEERS[fmt.bits].items():
+    for name, peer in PEERS[scheme].items():
         try:
             theirs, error = _prepared(peer, weight, x, exact, size * size * fmt.bits // 8)
         except (ImportError, RuntimeError, NotImplementedError, AttributeError, TypeError) as reason:

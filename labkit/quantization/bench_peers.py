@@ -147,14 +147,16 @@ def _torchao(config: str, **choices: Any) -> Peer:
 
 
 _PLAIN = {"torch fp32": _plain(torch.float32), "torch bf16": _plain(torch.bfloat16)}
-_INT8 = {
+_INT8_WEIGHT = {
     "torch int8pack, bf16": Peer(torch.bfloat16, _int8(torch.bfloat16)),
     "torch int8pack, fp32": Peer(torch.float32, _int8(torch.float32)),
+    "torchao int8": _torchao("Int8WeightOnlyConfig"),
+}
+_INT8_BOTH = {
     "torch linear_dynamic": Peer(torch.float32, _dynamic),
     "torch qlinear_pointwise": Peer(torch.float32, _onednn),
     "torch _int_mm": Peer(torch.float32, _int_mm),
     "bitsandbytes int8": _bitsandbytes("int8"),
-    "torchao int8": _torchao("Int8WeightOnlyConfig"),
     "torchao int8, dynamic": _torchao("Int8DynamicActivationInt8WeightConfig"),
 }
 _INT4 = {
@@ -162,5 +164,10 @@ _INT4 = {
     "bitsandbytes nf4": _bitsandbytes("nf4"),
     "torchao int4": _torchao("IntxWeightOnlyConfig", weight_dtype=torch.int4, granularity=GROUP),
 }
-PEERS = {4: _INT4 | _PLAIN, 8: _INT8 | _PLAIN}
-"""By the bits of the weight; unquantized ones beside both."""
+PEERS = {
+    "w4a16": _INT4 | _PLAIN,
+    "w4a8": _INT4 | _PLAIN,
+    "w8a16": _INT8_WEIGHT | _PLAIN,
+    "w8a8": _INT8_WEIGHT | _INT8_BOTH | _PLAIN,
+}
+"""Of each scheme of ours those that round no more than it does; beside 4-bit weights nobody rounds activations."""
