@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labkit.evaluation.prompts import open_book
 from labkit.rag.document import Chunk
 from labkit.world import Passage
-
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -54,15 +51,12 @@ def passage(chunk: Chunk, control: Sequence[str] = ()) -> Passage:
     """A chunk as a prompt shows it: its heading stands where a dated document has its date.
 
     `control` are texts that the reader's tokenizer would take for the end of a turn or the like: documents of strangers
-    must not speak in the assistant's name, so a space breaks them. A hyphen is what `open_book` tells a date by: a
-    heading that has one and is no date goes to the text instead.
+    must not speak in the assistant's name, so a space breaks them.
 
     >>> passage(Chunk("a", 0, 3, "Red.<|end|>", "my-notes.md"), control=["<|end|>"]).text
-    'my-notes.md\\nRed.< |end|>'
+    'Red.< |end|>'
     """
     heading, text = chunk.heading, chunk.text
     for token in control:
         heading, text = (part.replace(token, f"{token[0]} {token[1:]}") for part in (heading, text))
-    if "-" not in heading or _DATE.fullmatch(heading):
-        return Passage(heading, text)
-    return Passage("", f"{heading}\n{text}")
+    return Passage(heading, text)
