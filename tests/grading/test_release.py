@@ -15,7 +15,7 @@ from labkit.cli import release as command
 from labkit.course.catalogue import load_checks, notebook_path
 from labkit.course.editions.leaks import leaks
 from labkit.course.grading import release as releasing
-from labkit.course.grading.assignment import write_assignments
+from labkit.course.grading.assignment import POINTS_BY_HAND, write_assignments
 from labkit.course.grading.release import LeakError, release
 from labkit.course.notebook import exercise_cells, read_notebook
 
@@ -63,7 +63,10 @@ def test_the_command(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_nbgrader_generates_the_assignment(tmp_path):
-    """nbgrader validates the metadata, clears the solutions, and knows each exercise by its name and points."""
+    """nbgrader validates the metadata, clears the solutions, and knows each exercise by its name and points.
+
+    The one answer in the learner's own words is a cell that a person grades.
+    """
     api = pytest.importorskip("nbgrader.api")
     (source,) = write_assignments(["00"], tmp_path)
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -78,4 +81,5 @@ def test_nbgrader_generates_the_assignment(tmp_path):
     assert {name for name, _ in exercise_cells(made)} == set(exercises)
     with api.Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
         cells = {cell.name: cell.max_score for cell in gradebook.find_notebook(source.stem, "lab00").grade_cells}
-    assert cells == {name: exercise.importance for name, exercise in exercises.items()}
+    by_hand = {"by-hand-in-your-words": POINTS_BY_HAND}
+    assert cells == {name: exercise.importance for name, exercise in exercises.items()} | by_hand

@@ -22,7 +22,7 @@ CHROMIUM_FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright runs, an event loop runs in this thread, and no other can
 def browser():
     """Debian's Chromium through Playwright. Without one these tests are blocked: loudly on CI, by name elsewhere."""
     names = ("chromium", "chromium-browser", "google-chrome")
