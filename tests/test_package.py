@@ -23,7 +23,23 @@ def test_import_loads_nothing_heavy(module):
     assert not {name.partition(".")[0] for name in loaded} & set(HEAVY)
 
 
-@pytest.mark.parametrize("room", ["measure", "course", "models", "data", "world", "kernels"])
+ROOMS = [
+    "measure",
+    "course",
+    "models",
+    "data",
+    "world",
+    "kernels",
+    "throughput",
+    "serving",
+    "rag",
+    "quantization",
+    "sparsity",
+    "moe",
+]
+
+
+@pytest.mark.parametrize("room", ROOMS)
 def test_opening_a_room_loads_no_torch(room):
     loaded = json.loads(_in_fresh_python(f"import sys, json, labkit.{room}; print(json.dumps(sorted(sys.modules)))"))
     assert "torch" not in loaded

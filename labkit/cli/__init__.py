@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit.cli import grade, release
+from labkit.cli import grade, rag, release
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     ship = command("ship", _ship, "ask a trained model everything and put it, with its card, into data/models")
     ship.add_argument("name", help="a name that train takes")
     ship.add_argument("--out", type=Path, default=Path("bench/training"), help="folder that train wrote to")
+    rag.add_arguments(command("rag", rag.run, "answer a question from a folder of your own texts, with its source"))
     release.add_arguments(command("release", release.run, "write the learner editions for a class, scanned for leaks"))
     grade.add_arguments(command("grade", grade.run, "grade a folder of strangers' notebooks in a sandbox"))
     bench = command("bench", _bench, "run the timed comparisons and write them as JSON")
@@ -144,21 +145,9 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _ship(options: argparse.Namespace) -> int:
-    if options.name == "course-embed":
-        from labkit.rag.shipping import ship_course_embed
+    from labkit.cli import ship
 
-        trial, folder = ship_course_embed(options.out)
-        print(f"{trial}\nShipped: {folder}")
-        return 0
-    from labkit.training.recipes import RECIPES
-    from labkit.training.run import trained
-    from labkit.training.shipping import judge, ship
-
-    training = trained(options.name, options.out)
-    evaluation = judge(training)
-    print(evaluation)
-    print(f"Shipped: {ship(training, evaluation, RECIPES[options.name].summary)}")
-    return 0
+    return ship.run(options.name, options.out)
 
 
 def _bench(options: argparse.Namespace) -> int:

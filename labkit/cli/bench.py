@@ -12,7 +12,11 @@ from pathlib import Path
 BENCHES = (
     "labkit.measure.benches",
     "labkit.generation.bench",
+    "labkit.quantization.bench",
+    "labkit.sparsity.bench",
     "labkit.moe.bench",
+    "labkit.rag.bench",
+    "labkit.throughput.bench",
     "labkit.course.grading.benches",
 )
 

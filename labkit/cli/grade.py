@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lab", metavar="NN", help="the lab, where the notebooks are not to say it themselves")
     parser.add_argument("--gradebook", type=Path, help="gradebook.db of an nbgrader course, to be filled as well")
     parser.add_argument("--workers", type=int, help="processes; one a core when not given")
+    parser.add_argument("--executor", metavar="ADDRESS", help="a Dask scheduler (tcp://HOST:8786) whose workers grade")
     parser.add_argument("--unsafe", action="store_true", help="without a sandbox: for your own notebooks only")
 
 
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
         confined=not options.unsafe,
         workers=options.workers,
         gradebook=options.gradebook,
+        executor=options.executor,
     )
     print(result)
     return 0

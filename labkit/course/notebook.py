@@ -17,7 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-_MARK = re.compile(r"^(?P<indent>[ \t]*)#{2,4} *(?P<edge>BEGIN|END) (?P<name>SOLUTION|HIDDEN TESTS|MARK SCHEME) *$")
+# In a text the marks may stand in comments, which nobody sees who reads the solved notebook.
+_MARK = re.compile(
+    r"^(?P<indent>[ \t]*)(#{2,4}|<!--) *(?P<edge>BEGIN|END) (?P<name>SOLUTION|HIDDEN TESTS|MARK SCHEME) *(-->)?$"
+)
 
 
 @dataclasses.dataclass(frozen=True)

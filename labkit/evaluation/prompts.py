@@ -5,9 +5,12 @@ Training writes the same messages, so a score never depends on a form of words t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from labkit.world import Date, Passage
+
+_ISO = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def closed_book(question: str) -> str:
@@ -35,4 +38,8 @@ def extraction(text: str, fields: Iterable[str]) -> str:
 
 
 def _in_words(date: str) -> str:
-    return str(Date.from_iso(date)) if "-" in date else date
+    """
+    >>> _in_words("0431-11-13"), _in_words("my-notes.md")
+    ('13 November 431', 'my-notes.md')
+    """
+    return str(Date.from_iso(date)) if _ISO.fullmatch(date) else date

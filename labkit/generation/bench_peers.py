@@ -28,10 +28,11 @@ Clock = Callable[[], float]
 Writer = Callable[[torch.Tensor, Clock], list[float]]
 
 
-def beside_transformers(model: str | Path) -> dict[str, Any]:
-    """Quality of each variant's logits, then its speed at batch 1 and 16."""
+def beside_transformers(model: str | Path, variants: dict[str, Decoder] | None = None) -> dict[str, Any]:
+    """Quality of each variant's logits, then its speed at batch 1 and 16; by default of what is not quantized."""
     ours, theirs = (load(model, dtype="float32", device="cpu", backend=b).model for b in ("labkit", "transformers"))
-    variants = {"labkit fp32": ours, "lean fp32": lean(ours), "lean bf16": lean(ours, torch.bfloat16)}
+    plain = {"labkit fp32": ours, "lean fp32": lean(ours), "lean bf16": lean(ours, torch.bfloat16)}
+    variants = plain if variants is None else variants
     writers: dict[str, Writer] = {UNIT: _their_writer(theirs)} | {n: _our_writer(v) for n, v in variants.items()}
     found: dict[str, Any] = {"quality against transformers fp32": quality(theirs, variants, ours.config.vocab_size)}
     if bf16_is_fast():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,7 +85,7 @@ def _penalised(logits: Logits, contexts: Sequence[Sequence[int]], sampling: Samp
 
 def _best(scores: Logits) -> Int[Tensor, " places"]:
     best = scores.max(dim=-1)  # NaN is larger than everything to torch, so a single one shows here
-    if not best.values.isfinite().all():
+    if not all(map(math.isfinite, best.values.tolist())):
         raise ValueError(_LOST)
     return best.indices
 

@@ -8,7 +8,8 @@ from transformers import PreTrainedTokenizerBase
 
 from labkit.generation.decoding import Step
 
-_UNFINISHED = "\N{REPLACEMENT CHARACTER}"
+# Part of a character; the sign that takes the space after it away (GLUE of `labkit.training.tokenizer`).
+_UNFINISHED = ("\N{REPLACEMENT CHARACTER}", "\x1f")
 
 
 def text_pieces(tokenizer: PreTrainedTokenizerBase, steps: Iterable[Step], row: int = 0) -> Iterator[str]:

@@ -8,47 +8,27 @@ With t tokens, h features, n keys seen, W elements in the matrices of e bytes, d
 | `decode_blocks`          | e W + cache, once 8 t h               | the same              | 1 for all of them (C) |
 
 What is saved is not arithmetic but the trips in between, and the start of each operator: some microseconds, thirty
-times a block, as much as the weights of a small model take to arrive.
+times a block, as much as the weights of a small model take to arrive. Matrices are fp32, bf16 or quantized.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from labkit.kernels.attention import attention_reference
+from labkit.kernels.block_weights import BlockArena, BlockSizes, BlockWeights, MatrixLayouts
 from labkit.kernels.native.building import native
 from labkit.kernels.packed_linear import PANEL, packed_linear_reference
+from labkit.kernels.quantized_linear import quantized_linear_reference, rounding_elements
+from labkit.kernels.quantized_panels import PanelLayout, PanelWeight, from_panels
 from labkit.kernels.rms_norm import rms_norm_reference
 from labkit.kernels.rotary import rotary
 from labkit.measure.costs import Cost, Part, TensorSpec, register_cost
-
-
-class BlockWeights(NamedTuple):
-    """Of one block: norms and biases fp32; matrices packed (`packed_linear.pack`), all fp32 or all bf16.
-
-    Matrices with one input are one: panels of q, then k, then v; panels of gate, then of up. Every output is a multiple
-    of 16.
-    """
-
-    attention_norm: Float[Tensor, " hidden"]
-    qkv: Float[Tensor, "qkv_panels hidden 16"]
-    qkv_bias: Float[Tensor, " qkv_out"] | None
-    q_norm: Float[Tensor, " head"] | None
-    k_norm: Float[Tensor, " head"] | None
-    o: Float[Tensor, "hidden_panels q_out 16"]
-    o_bias: Float[Tensor, " hidden"] | None
-    mlp_norm: Float[Tensor, " hidden"]
-    gate_up: Float[Tensor, "two_inner_panels hidden 16"]
-    down: Float[Tensor, "hidden_panels inner 16"]
-
-
-_TENSORS = len(BlockWeights._fields)
 
 
 def decode_block_reference(
@@ -60,15 +40,18 @@ def decode_block_reference(
     keys: Float[Tensor, "batch kv_heads keys head"],
     values: Float[Tensor, "batch kv_heads keys head"],
     eps: float,
+    quantized: MatrixLayouts | None = None,
 ) -> Float[Tensor, "batch seq hidden"]:
     """x plus attention plus SwiGLU MLP, each of the normalised stream; new keys and values are written to their slots.
 
     A token sees the slots up to its own position. Position -1 is padding: nothing is kept, its result means nothing.
+    `quantized` describes the matrices of this one block, where they are.
     """
-    w, head = weights, keys.shape[-1]
-    heads, kv_heads = w.o.shape[1] // head, keys.shape[1]
-    qkv = _linear(rms_norm_reference(x, w.attention_norm, eps), w.qkv, w.qkv_bias)
-    q, k, v = qkv.unflatten(-1, (-1, head)).transpose(1, 2).split((heads, kv_heads, kv_heads), dim=1)
+    w, sizes = weights, BlockSizes.of(x, (len(weights.qkv), len(weights.gate_up)), keys)
+    layouts = quantized.of_block(0) if quantized else [None] * 4
+    qkv = _linear(rms_norm_reference(x, w.attention_norm, eps), w.qkv, w.qkv_bias, layouts[0], quantized)
+    heads = (sizes.heads, sizes.kv_heads, sizes.kv_heads)
+    q, k, v = qkv.unflatten(-1, (-1, sizes.head)).transpose(1, 2).split(heads, dim=1)
     q = q if w.q_norm is None else rms_norm_reference(q, w.q_norm, eps)
     k = k if w.k_norm is None else rms_norm_reference(k, w.k_norm, eps)
     q, k = rotary(q, cos, sin), rotary(k, cos, sin)
@@ -77,18 +60,24 @@ def decode_block_reference(
     values[row, :, positions[row, column]] = v[row, :, column]
     seen = torch.arange(keys.shape[2], device=x.device) <= positions.clamp(min=0)[:, None, :, None]
     attended = attention_reference(q, keys, values, seen).transpose(1, 2).flatten(-2)
-    x = x + _linear(attended, w.o, w.o_bias)
-    gate, up = _linear(rms_norm_reference(x, w.mlp_norm, eps), w.gate_up).chunk(2, dim=-1)
-    return x + _linear(torch.nn.functional.silu(gate) * up, w.down)
+    x = x + _linear(attended, w.o, w.o_bias, layouts[1], quantized)
+    gate_up = _linear(rms_norm_reference(x, w.mlp_norm, eps), w.gate_up, None, layouts[2], quantized)
+    gate, up = gate_up.chunk(2, dim=-1)
+    return x + _linear(torch.nn.functional.silu(gate) * up, w.down, None, layouts[3], quantized)
 
 
-def _linear(x: Tensor, packed: Tensor, bias: Tensor | None = None) -> Tensor:
-    return packed_linear_reference(x, packed, packed.shape[0] * PANEL, bias)
+def _linear(
+    x: Tensor, packed: Tensor, bias: Tensor | None, layout: PanelLayout | None, quantized: MatrixLayouts | None
+) -> Tensor:
+    if layout is None:
+        return packed_linear_reference(x, packed, packed.shape[0] * PANEL, bias)
+    weight = from_panels(PanelWeight(packed, layout))
+    return quantized_linear_reference(x, weight, bias, quantized.activation_bits, quantized.per_row)
 
 
 def decode_blocks(
     x: Float[Tensor, "batch seq hidden"],
-    weights: Sequence[BlockWeights],
+    weights: BlockArena,
     cos: Float[Tensor, "batch 1 seq half_head"],
     sin: Float[Tensor, "batch 1 seq half_head"],
     positions: Int[Tensor, "batch seq"],
@@ -97,21 +86,24 @@ def decode_blocks(
     first: int,
     seen: int,
     eps: float,
+    quantized: MatrixLayouts | None = None,
+    final_norm: Float[Tensor, " hidden"] | None = None,
 ) -> Float[Tensor, "batch seq hidden"]:
     """Blocks one after another, by `torch.ops.labkit.decode_blocks`; their caches are the layers from `first` on.
 
     Of these caches the first `seen` slots may be looked at. All is fp32 but the matrices, head a multiple of 16, all
-    blocks of one shape. No gradient.
+    blocks of one shape. `quantized` describes the matrices of all blocks, where they are; `final_norm` is the gain of a
+    norm after the last of them. No gradient.
     """
-    tensors = [tensor for block in weights for tensor in block]
-    return torch.ops.labkit.decode_blocks(x, tensors, cos, sin, positions, keys, values, first, seen, eps)
+    rest = (cos, sin, positions, keys, values, first, seen, eps, final_norm)
+    return torch.ops.labkit.decode_blocks(x, *weights, *rest, *(quantized or _PLAIN))
 
 
-def workspace_elements(tokens: int, weights: BlockWeights, keys: int, threads: int) -> int:
+def workspace_elements(tokens: int, sizes: BlockSizes, keys: int, threads: int, rounding: int) -> int:
     """fp32 elements that the C code needs for what lies between its phases; see `decode_blocks.c`."""
-    hidden, inner = weights.qkv.shape[1], weights.down.shape[1]
-    shared = PANEL * weights.qkv.shape[0] + weights.o.shape[1] + 2 * hidden + 2 * inner
-    return tokens * shared + threads * (tokens * hidden + keys)
+    out = (sizes.heads + 2 * sizes.kv_heads) * sizes.head
+    shared = out + sizes.heads * sizes.head + 2 * sizes.hidden + 2 * sizes.inner
+    return tokens * shared + threads * (tokens * sizes.hidden + keys + rounding)
 
 
 class _Step(ctypes.Structure):
@@ -119,16 +111,22 @@ class _Step(ctypes.Structure):
 
     _fields_ = (
         [(name, ctypes.c_long) for name in ("blocks", "batch", "seq", "hidden", "heads", "kv_heads", "head", "inner")]
-        + [(name, ctypes.c_long) for name in ("threads", "width", "cache_layer", "cache_row", "cache_head", "keys")]
+        + [(name, ctypes.c_long) for name in ("threads", "width", "activation_bits", "per_row")]
+        + [(name, ctypes.c_long) for name in ("cache_layer", "cache_row", "cache_head", "keys", "rounding")]
         + [("eps", ctypes.c_float)]
-        + [(name, ctypes.c_void_p) for name in ("weights", "x", "cos", "sin", "positions")]
+        + [
+            (name, ctypes.c_void_p)
+            for name in ("memory", "table", "layouts", "final_norm", "x", "cos", "sin", "positions")
+        ]
         + [(name, ctypes.c_void_p) for name in ("key_cache", "value_cache", "out", "workspace")]
     )
 
 
 def _on_cpu(
     x: Tensor,
-    tensors: list[Tensor | None],
+    memory: Tensor,
+    table: Tensor,
+    panels: Sequence[int],
     cos: Tensor,
     sin: Tensor,
     positions: Tensor,
@@ -137,23 +135,31 @@ def _on_cpu(
     first: int,
     seen: int,
     eps: float,
+    final_norm: Tensor | None,
+    layouts: Tensor | None,
+    activation_bits: int,
+    per_row: bool,
 ) -> Tensor:
     library = native("decode_blocks")
     if library is None:
-        return _composite(x, tensors, cos, sin, positions, keys, values, first, seen, eps)
+        rest = (positions, keys, values, first, seen, eps, final_norm, layouts, activation_bits, per_row)
+        return _composite(x, memory, table, panels, cos, sin, *rest)
     x, cos, sin, positions = (t.contiguous() for t in (x, cos, sin, positions))
-    (batch, seq, hidden), out = x.shape, torch.empty_like(x)
-    w, head, threads = BlockWeights(*tensors[:_TENSORS]), keys.shape[-1], torch.get_num_threads()
-    workspace = x.new_empty(workspace_elements(batch * seq, w, seen, threads))
-    pointers = (ctypes.c_void_p * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
+    (batch, seq, hidden), out, threads = x.shape, torch.empty_like(x), torch.get_num_threads()
+    sizes, widest = BlockSizes.of(x, panels, keys), 0
+    if layouts is not None:
+        widest = rounding_elements(batch * seq, max(hidden, sizes.heads * sizes.head, sizes.inner))
+    workspace = x.new_empty(workspace_elements(batch * seq, sizes, seen, threads, widest))
     cache_layer, cache_row, cache_head = keys.stride()[:3]
     offset = 4 * first * cache_layer
     library.labkit_decode_blocks(
         ctypes.byref(
             _Step(
-                *(len(tensors) // _TENSORS, batch, seq, hidden, w.o.shape[1] // head, keys.shape[2], head),
-                *(w.down.shape[1], threads, w.qkv.itemsize, cache_layer, cache_row, cache_head, seen, eps),
-                *(ctypes.addressof(pointers), x.data_ptr(), cos.data_ptr(), sin.data_ptr(), positions.data_ptr()),
+                *(len(table), batch, seq, hidden, sizes.heads, sizes.kv_heads, sizes.head, sizes.inner),
+                *(threads, panels[2], activation_bits, per_row),
+                *(cache_layer, cache_row, cache_head, seen, widest, eps, memory.data_ptr(), table.data_ptr()),
+                *(None if tensor is None else tensor.data_ptr() for tensor in (layouts, final_norm)),
+                *(x.data_ptr(), cos.data_ptr(), sin.data_ptr(), positions.data_ptr()),
                 *(keys.data_ptr() + offset, values.data_ptr() + offset, out.data_ptr(), workspace.data_ptr()),
             )
         )
@@ -163,7 +169,9 @@ def _on_cpu(
 
 def _composite(
     x: Tensor,
-    tensors: list[Tensor | None],
+    memory: Tensor,
+    table: Tensor,
+    panels: Sequence[int],
     cos: Tensor,
     sin: Tensor,
     positions: Tensor,
@@ -172,18 +180,24 @@ def _composite(
     first: int,
     seen: int,
     eps: float,
+    final_norm: Tensor | None,
+    layouts: Tensor | None,
+    activation_bits: int,
+    per_row: bool,
 ) -> Tensor:
     """The reference, block by block."""
-    for n in range(len(tensors) // _TENSORS):
-        weights = BlockWeights(*tensors[n * _TENSORS : (n + 1) * _TENSORS])
+    for n, weights in enumerate(BlockArena(memory, table, panels).blocks()):
+        quantized = None if layouts is None else MatrixLayouts(layouts[n : n + 1], activation_bits, per_row)
         caches = (c[first + n, :, :, :seen] for c in (keys, values))
-        x = decode_block_reference(x, weights, cos, sin, positions, *caches, eps)
-    return x
+        x = decode_block_reference(x, weights, cos, sin, positions, *caches, eps, quantized)
+    return x if final_norm is None else rms_norm_reference(x, final_norm, eps)
 
 
 def _cost(
     x: TensorSpec,
-    tensors: Sequence[TensorSpec | None],
+    memory: TensorSpec,
+    table: TensorSpec,
+    panels: Sequence[int],
     cos: TensorSpec,
     sin: TensorSpec,
     positions: TensorSpec,
@@ -192,28 +206,29 @@ def _cost(
     first: int,
     seen: int,
     eps: float,
-    *,
+    final_norm: TensorSpec | None,
+    *_: object,
     out: TensorSpec,
 ) -> Cost:
     """Weights and seen keys once, the new keys and values written; FLOPs as the reference executes them."""
-    blocks = [BlockWeights(*tensors[n : n + _TENSORS]) for n in range(0, len(tensors), _TENSORS)]
-    tokens = out.numel // out.shape[-1]
-    matrices = sum(m.numel for w in blocks for m in (w.qkv, w.o, w.gate_up, w.down))
-    looking = sum(4 * tokens * w.o.shape[1] * seen for w in blocks)
-    slot = len(blocks) * keys.nbytes // (keys.shape[0] * keys.shape[3])  # one slot of all rows and heads
+    tokens, blocks, sizes = out.numel // out.shape[-1], table.shape[0], BlockSizes.of(x, panels, keys)
+    slot = blocks * keys.nbytes // (keys.shape[0] * keys.shape[3])  # one slot of all rows and heads
     read, new = seen * slot, out.shape[1] * slot
-    weights = [t for t in tensors if t is not None]
+    gain = [] if final_norm is None else [final_norm]
     return Cost(
-        2 * tokens * matrices + looking,
-        reads=[x, *weights, cos, sin, positions, Part(keys, read), Part(values, read)],
+        blocks * tokens * (2 * sizes.parameters + 4 * sizes.heads * sizes.head * seen),
+        reads=[x, memory, table, *gain, cos, sin, positions, Part(keys, read), Part(values, read)],
         writes=[out, Part(keys, new), Part(values, new)],
     )
 
 
+_PLAIN = (None, 16, False)
+
 _LIBRARY = torch.library.Library("labkit", "FRAGMENT")
 _LIBRARY.define(
-    "decode_blocks(Tensor x, Tensor?[] weights, Tensor cos, Tensor sin, Tensor positions, "
-    "Tensor(a!) keys, Tensor(b!) values, int first, int seen, float eps) -> Tensor"
+    "decode_blocks(Tensor x, Tensor memory, Tensor table, int[] panels, Tensor cos, Tensor sin, Tensor positions, "
+    "Tensor(a!) keys, Tensor(b!) values, int first, int seen, float eps, Tensor? final_norm, Tensor? layouts, "
+    "int activation_bits, bool per_row) -> Tensor"
 )
 _LIBRARY.impl("decode_blocks", _on_cpu, "CPU")
 _LIBRARY.impl("decode_blocks", _composite, "CUDA")

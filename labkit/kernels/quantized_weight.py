@@ -39,12 +39,20 @@ class QuantizedWeight:
     def dequantize(self) -> Float[Tensor, "out in"]:
         """The weights that the codes stand for, in fp32."""
         grouped = self.codes.unflatten(1, (self.scales.shape[1], -1))
-        scales = self.scales.float().unsqueeze(-1)
-        if self.format.code == "nf4":
-            values = NF4_LEVELS.to(self.codes.device)[grouped.int()]
-        else:
-            values = grouped.float() - (self.format.middle if self.zeros is None else self.zeros.float().unsqueeze(-1))
-        return (values * scales).flatten(1)
+        zeros = None if self.zeros is None else self.zeros.float().unsqueeze(-1)
+        return decode(grouped, self.scales.float().unsqueeze(-1), zeros, self.format).flatten(1)
+
+
+def decode(
+    codes: UInt8[Tensor, "*shape"],
+    scales: Float[Tensor, "*#shape"],
+    zeros: Float[Tensor, "*#shape"] | None,
+    format: WeightFormat,  # noqa: A002  the noun of this file
+) -> Float[Tensor, "*shape"]:
+    """What codes stand for under scales and zeros that broadcast against them, in the dtype of the scales."""
+    if format.code == "nf4":
+        return NF4_LEVELS.to(scales)[codes.int()] * scales
+    return (codes.to(scales.dtype) - (format.middle if zeros is None else zeros)) * scales
 
 
 def check_scales(

@@ -1,7 +1,8 @@
 """Models: one decoder for five families, loaders that never surprise, and the walk over its linear layers.
 
 What is where: `load` loads a shipped, local or hub model and returns it with its tokenizer and a loading card;
-`decoder` is the model; `cache` the KV cache that is passed to it; `walk` the only code that knows the names of layers.
+`decoder` is the model; `cache` the KV cache that is passed to it; `walk` the only code that knows the names of layers;
+`quantized_linear` a layer of few bits, for `walk.replace` to put in place.
 What a decoder executes lives in `labkit.kernels`; what chooses the values of packed weights lives in the techniques.
 Nothing is imported until it is used, so that `import labkit` loads no torch.
 
@@ -23,6 +24,7 @@ _MODULE_OF = {
     "Loaded": "labkit.models.loading",
     "LoadingCard": "labkit.models.card",
     "MoeConfig": "labkit.models.config",
+    "QuantizedLinear": "labkit.models.quantized_linear",
     "RopeConfig": "labkit.models.config",
     "list_models": "labkit.models.shipped",
     "load": "labkit.models.loading",

@@ -142,7 +142,9 @@ class CachedStep:
         device, batch, start = cache.keys.device, len(ends), cache.lengths[0]
         even = positions is None and len(set(cache.lengths)) == 1
         self.slots = slice(start, start + seq) if even else None
-        if positions is None:
+        if even:  # one operator: a decode step should start few
+            positions = torch.arange(start, start + seq, device=device).expand(batch, seq)
+        elif positions is None:
             starts = torch.tensor(cache.lengths, device=device).unsqueeze(1)
             positions = starts + torch.arange(seq, device=device)
         self.positions = positions
@@ -151,7 +153,7 @@ class CachedStep:
         if not (self.causal or (even and seq == 1)):
             slots = torch.arange(self.keys_seen, device=device).expand(batch, -1)
             self.mask = _visible(positions, slots)
-        self.rows = torch.arange(batch, device=device).unsqueeze(1)
+        self.rows = None if even else torch.arange(batch, device=device).unsqueeze(1)
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Float[Tensor, "batch heads seq head"]:
         keys, values = self.cache.keys[layer], self.cache.values[layer]

@@ -12,6 +12,7 @@ from labkit.measure.ceiling_report import Ceilings
 from labkit.measure.machines import Machine
 from labkit.measure.report import Report, Table, si
 from labkit.models.decoder import Decoder
+from labkit.models.quantized_linear import QuantizedLinear
 from labkit.models.walk import part_of
 
 
@@ -109,7 +110,7 @@ def decoder_facts(model: Decoder) -> dict:
     held, active_bytes, parameters, active = {}, 0.0, 0, 0.0
     moe = model.config.moe
     share = moe.num_experts_per_tok / moe.num_experts if moe else 1.0
-    tied = model.lm_head.weight is model.embed_tokens.weight
+    tied = getattr(model.lm_head, "weight", None) is model.embed_tokens.weight
     for name, tensor, count in held_tensors(model):
         part = part_of(name)
         held[part] = held.get(part, 0) + tensor
@@ -132,6 +133,8 @@ def held_tensors(model: nn.Module) -> list[tuple[str, int, int]]:
     held = [(name, p.nbytes, _weights_in(model, name, p)) for name, p in model.named_parameters()]
     seen: set[int] = set()
     for path, module in model.named_modules():
+        if isinstance(module, QuantizedLinear):
+            held.append((f"{path}.packed", module.packed.nbytes, module.out_features * module.in_features))
         for table in _tables(module):
             if table.data_ptr() not in seen:
                 seen.add(table.data_ptr())

@@ -45,8 +45,11 @@ class Rotary(nn.Module):
 
     def forward(self, positions: Int[Tensor, "batch seq"], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Two tensors of shape (batch, 1, seq, half_head), computed in fp32."""
-        angles = positions[:, None, :, None].float() * self.frequencies
-        return (angles.cos() * self.factor).to(dtype), (angles.sin() * self.factor).to(dtype)
+        angles = positions[:, None, :, None] * self.frequencies
+        cos, sin = angles.cos(), angles.sin()
+        if self.factor != 1:
+            cos, sin = cos * self.factor, sin * self.factor
+        return cos.to(dtype), sin.to(dtype)
 
     def _apply(self, fn, recurse: bool = True):
         """Move with the model but stay in fp32, and come back right after a life without memory (the meta device)."""

@@ -16,8 +16,10 @@ from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder, StackedExperts
 from labkit.models.errors import LoadError
 from labkit.models.families import checkpoint_name
-from labkit.models.schemes import ROLES, Scheme
-from labkit.models.walk import linears, replace, unstack_experts
+from labkit.models.quantized_filling import fill_quantized
+from labkit.models.scheme_lookup import AnyScheme
+from labkit.models.schemes import Scheme
+from labkit.models.walk import unstack_experts
 
 # What decides the shape of a tensor, by the last module of its path: fields of the rows, fields of the columns.
 _FIELDS = {
@@ -63,15 +65,15 @@ def wanted_tensors(model: Decoder) -> dict[str, tuple[int, ...]]:
 
 
 def check_tensors(
-    wanted: dict[str, tuple[int, ...]], config: DecoderConfig, checkpoint: Checkpoint, stored: Scheme | None = None
+    wanted: dict[str, tuple[int, ...]], config: DecoderConfig, checkpoint: Checkpoint, stored: AnyScheme | None = None
 ) -> None:
     """Raises `LoadError` for a tensor that is missing, has another shape than the config says, or has no place.
 
     `stored` is the scheme the file holds its linear layers in, if any.
     """
     if stored is not None:
-        codes = {name for name in wanted if is_quantized_weight(name)}
-        wanted = {name: stored.stored_shape(shape) if name in codes else shape for name, shape in wanted.items()}
+        held = [stored.stored_shapes(name, shape) or {name: shape} for name, shape in wanted.items()]
+        wanted = {name: shape for parts in held for name, shape in parts.items()}
     named = {checkpoint_name(config.family, name): name for name in wanted}
     for theirs, ours in named.items():
         shape = checkpoint.shape(theirs)
@@ -82,7 +84,7 @@ def check_tensors(
                 f"{_x(wanted[ours])} ({fields})."
             )
     inert = {"lm_head.weight"} if config.tie_word_embeddings else set()
-    endings = _INERT if stored is None else (*_INERT, *_QUANTIZED_STATE)
+    endings = (*_INERT, *_QUANTIZED_STATE) if isinstance(stored, Scheme) else _INERT
     spare = sorted(n for n in checkpoint.names() - set(named) - inert if not n.endswith(endings))
     if spare:
         raise LoadError(
@@ -91,16 +93,11 @@ def check_tensors(
         )
 
 
-def is_quantized_weight(name: str) -> bool:
-    """Whether a tensor of ours is quantized when a model is: the weights of attention, MLP and experts."""
-    return name.endswith(tuple(f".{role}_proj.weight" for role in ROLES))
-
-
-def fill(model: Decoder, read: Reader, scheme: Scheme | None = None, stored: Scheme | None = None) -> None:
+def fill(model: Decoder, read: Reader, scheme: AnyScheme | None = None, stored: AnyScheme | None = None) -> None:
     """Read every tensor into `model`, one at a time, quantizing on the way; `stored` is how the file holds them."""
     if scheme is not None:
         unstack_experts(model)
-        _fill_quantized(model, read, scheme, stored)
+        fill_quantized(model, read, scheme, stored)
     for path, module in tqdm(list(model.named_modules()), desc="Loading weights", leave=False, delay=1):
         if isinstance(module, StackedExperts):
             _fill_stacked(path, module, read)
@@ -143,25 +140,6 @@ def _fill_stacked(path: str, module: StackedExperts, read: Reader) -> None:
         gate_up[e, twice // 2 :] = read(f"{path}.{e}.up_proj.weight")
         down[e] = read(f"{path}.{e}.down_proj.weight")
     module.gate_up, module.down = nn.Parameter(gate_up), nn.Parameter(down)
-
-
-def _fill_quantized(model: Decoder, read: Reader, scheme: Scheme, stored: Scheme | None) -> None:
-    from labkit.models.quantized import mark_quantized, quantized_linear, quantized_linear_from_state
-
-    for site in tqdm(linears(model, ROLES), desc=f"Quantizing to {scheme.name}", leave=False, delay=1):
-        empty = model.get_submodule(site.path)
-        if stored is None:
-            bias = None if empty.bias is None else read(f"{site.path}.bias")
-            layer = quantized_linear(read(f"{site.path}.weight"), bias, scheme)
-        else:
-            state, shape = read.state(site.path), (empty.out_features, empty.in_features)
-            try:
-                layer = quantized_linear_from_state(state, shape, scheme, read.device)
-            except (KeyError, RuntimeError, ValueError) as error:
-                where = read.checkpoint.where(checkpoint_name(read.family, f"{site.path}.weight"))
-                raise LoadError(f"{where}: the quantized layer {site.path} is damaged: {error}.") from None
-        replace(model, site, layer)
-    mark_quantized(model, scheme)
 
 
 def _x(shape: tuple[int, ...]) -> str:

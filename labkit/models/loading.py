@@ -22,7 +22,7 @@ from labkit.models.families import read_config
 from labkit.models.filling import Reader, check_tensors, empty_decoder, fill, wanted_tensors
 from labkit.models.placement import available_bytes, bf16_is_fast, choose_device, choose_dtype
 from labkit.models.planning import PLANNED_CONTEXT, make_plan, refuse_if_too_big
-from labkit.models.schemes import Scheme, scheme_in_config, scheme_named
+from labkit.models.scheme_lookup import AnyScheme, scheme_in_config, scheme_named
 from labkit.models.shipped import shipped_folders
 from labkit.models.sources import Source, find_source, open_checkpoint
 from labkit.models.tokenizers import load_tokenizer
@@ -52,9 +52,11 @@ def load(
 ) -> Loaded:
     """A model in evaluation mode with its tokenizer and card, from a shipped name, a local folder or a hub id.
 
-    `quantization` is None, "int8", "nf4", "nf4-double" or "fp4". `dtype` "auto" is bf16 where the hardware has it and
-    is fast at it, fp16 on older GPUs, fp32 elsewhere. `backend` "labkit" is our decoder; "transformers" gives
-    transformers' own model, of any architecture, over all GPUs there are when one is too small.
+    `quantization` is None, a scheme of bitsandbytes ("int8", "nf4", "nf4-double", "fp4") or one of ours, named by the
+    bits of weights and activations ("w4a16", "w4a8", "w8a16", "w8a8"), which computes from packed weights on a CPU.
+    `dtype` "auto" is bf16 where the hardware has it and is fast at it, fp16 on older GPUs, fp32 elsewhere. `backend`
+    "labkit" is our decoder; "transformers" gives transformers' own model, of any architecture, over all GPUs there are
+    when one is too small.
 
     Raises `LoadError` for anything that is missing, damaged, contradictory, too big or unknown.
     """
@@ -69,7 +71,7 @@ def load(
     return _load_ours(source, scheme, kind, place)
 
 
-def _load_ours(source: Source, scheme: Scheme | None, dtype: torch.dtype, device: torch.device) -> Loaded:
+def _load_ours(source: Source, scheme: AnyScheme | None, dtype: torch.dtype, device: torch.device) -> Loaded:
     where = source.folder / "config.json"
     raw = read_json(where)
     config, stored = read_config(raw, str(where)), scheme_in_config(raw, str(where))
@@ -83,13 +85,13 @@ def _load_ours(source: Source, scheme: Scheme | None, dtype: torch.dtype, device
     return Loaded(model.eval(), tokenizer, _card(source, model, scheme, tokenizer))
 
 
-def _agreed(asked: Scheme | None, stored: Scheme | None, where: Path) -> Scheme | None:
-    if asked is not None and stored is not None and asked != stored:
+def _agreed(asked: AnyScheme | None, stored: AnyScheme | None, where: Path) -> AnyScheme | None:
+    if asked is not None and stored is not None and asked.name != stored.name:
         raise LoadError(f"{where}: the weights are stored as {stored.name} and cannot become {asked.name}.")
-    return asked or stored
+    return stored or asked
 
 
-def _card(source: Source, model: Decoder, scheme: Scheme | None, tokenizer: Any | None) -> LoadingCard:
+def _card(source: Source, model: Decoder, scheme: AnyScheme | None, tokenizer: Any | None) -> LoadingCard:
     card = LoadingCard(
         name=source.name,
         source=source.kind,

@@ -14,8 +14,9 @@ import torch
 from labkit.measure.report import Report, Table, si
 from labkit.models.config import DecoderConfig
 from labkit.models.errors import LoadError
-from labkit.models.filling import empty_decoder, is_quantized_weight, wanted_tensors
-from labkit.models.schemes import SCHEMES, Scheme
+from labkit.models.filling import empty_decoder, wanted_tensors
+from labkit.models.scheme_lookup import AnyScheme
+from labkit.models.schemes import SCHEMES
 from labkit.models.walk import part_of
 
 PLANNED_CONTEXT = 4096  # tokens of cache a plan sets aside, or the model's context if that is shorter
@@ -70,7 +71,7 @@ def make_plan(
     name: str,
     config: DecoderConfig,
     dtype: torch.dtype,
-    scheme: Scheme | None,
+    scheme: AnyScheme | None,
     device: torch.device,
     available: int,
 ) -> Plan:
@@ -80,9 +81,9 @@ def make_plan(
     largest = 0
     for tensor, shape in wanted_tensors(empty_decoder(config)).items():
         part, count = part_of(tensor), math.prod(shape)
-        packed = scheme is not None and is_quantized_weight(tensor)
+        packed = None if scheme is None else scheme.held_bytes(tensor, shape)
         parameters[part] = parameters.get(part, 0) + count
-        held[part] = held.get(part, 0) + (scheme.nbytes(*shape) if packed else count * dtype.itemsize)
+        held[part] = held.get(part, 0) + (count * dtype.itemsize if packed is None else packed)
         largest = max(largest, count * max(dtype.itemsize, 4))
     return Plan(
         name=name,

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from labkit.models.errors import LoadError
 from labkit.models.quantized_costs import register_costs
+from labkit.models.quantized_linear import QuantizedLinear
 from labkit.models.schemes import SCHEMES, Scheme
 
 INT8_OUTLIER_THRESHOLD = 6.0  # activations beyond it are multiplied in the model's own dtype (arXiv 2208.07339, 3.2)
@@ -115,13 +116,13 @@ def dequantize(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
     """Replace every quantized layer of `model` by a plain one with the same weight, in place; returns the model."""
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):
-            if scheme_of(layer) is not None:
+            if scheme_of(layer) is not None or isinstance(layer, QuantizedLinear):
                 setattr(parent, name, _plain(layer, dtype or getattr(model, "dtype", torch.float32)))
     model.is_loaded_in_4bit = model.is_loaded_in_8bit = False
     return model
 
 
-def _plain(layer: FourBitLinear | Int8Linear, dtype: torch.dtype) -> nn.Linear:
+def _plain(layer: FourBitLinear | Int8Linear | QuantizedLinear, dtype: torch.dtype) -> nn.Linear:
     plain = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None, device="meta")
     plain.weight = nn.Parameter(layer.dequantize().to(dtype))
     if layer.bias is not None:

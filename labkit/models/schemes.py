@@ -1,4 +1,4 @@
-"""The quantization schemes a model can be loaded in, and the bytes each takes: data only, so that planning is quick."""
+"""The quantization schemes of bitsandbytes, and the bytes each takes: data only, so that planning is quick."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.models.errors import LoadError
-
 BLOCK = 64  # weights that share one scale in the 4-bit schemes
 SUPER_BLOCK = 256  # scales that share one scale when scales are quantized too
 ROLES = ("q", "k", "v", "o", "gate", "up", "down")  # embedding, router, norms and head keep their precision
+
+
+def is_quantized_weight(name: str) -> bool:
+    """Whether a tensor of ours is quantized when a model is: the weights of attention, MLP and experts."""
+    return name.endswith(tuple(f".{role}_proj.weight" for role in ROLES))
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class Scheme:
         plain, double = 4 * scales, scales + 4 * math.ceil(scales / SUPER_BLOCK) + 4 * 256 + 4  # 256 codes, an offset
         return math.ceil(weights / 2) + 4 * 16 + (double if self.double else plain)
 
+    def held_bytes(self, name: str, shape: tuple[int, ...]) -> int | None:
+        """Bytes of the tensor `name` (ours) in memory; None for one that is not quantized."""
+        return self.nbytes(*shape) if is_quantized_weight(name) else None
+
+    def stored_shapes(self, name: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]] | None:
+        """Name and shape of what a file holds in place of `name`; None for one that is not quantized."""
+        return {name: self.stored_shape(shape)} if is_quantized_weight(name) else None
+
     def stored_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of the codes in a file: two a byte in one column, or int8 as it is."""
         return shape if self.bits == 8 else ((math.prod(shape) + 1) // 2, 1)
@@ -58,27 +69,3 @@ SCHEMES = {
     "nf4-double": Scheme("nf4-double", 4, "nf4", double=True),
     "fp4": Scheme("fp4", 4, "fp4"),
 }
-
-
-def scheme_named(name: str | None) -> Scheme | None:
-    """Raises `LoadError` for a name that is none of ours."""
-    if name is None or name in SCHEMES:
-        return SCHEMES.get(name) if name else None
-    raise LoadError(f"quantization={name!r} is unknown; choose one of {', '.join(SCHEMES)} or None.")
-
-
-def scheme_in_config(raw: dict[str, Any], where: str) -> Scheme | None:
-    """The scheme a checkpoint is stored in. Raises `LoadError` for a method that is not bitsandbytes."""
-    stored = raw.get("quantization_config")
-    if not stored:
-        return None
-    if stored.get("quant_method") != "bitsandbytes":
-        method = stored.get("quant_method")
-        raise LoadError(f"{where}: quantization_config.quant_method {method!r} is not supported, bitsandbytes is.")
-    if stored.get("load_in_8bit"):
-        return SCHEMES["int8"]
-    kind, double = stored.get("bnb_4bit_quant_type", "fp4"), bool(stored.get("bnb_4bit_use_double_quant", False))
-    for scheme in SCHEMES.values():
-        if (scheme.quant_type, scheme.double) == (kind, double):
-            return scheme
-    raise LoadError(f"{where}: quantization_config.bnb_4bit_quant_type {kind!r} (double: {double}) is not supported.")

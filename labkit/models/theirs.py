@@ -17,24 +17,28 @@ from labkit.models.card import LoadingCard, held_tensors
 from labkit.models.checkpoint import read_json
 from labkit.models.errors import LoadError
 from labkit.models.families import FAMILIES, read_config
+from labkit.models.packed_schemes import PackedScheme
 from labkit.models.placement import available_bytes
 from labkit.models.planning import PLANNED_CONTEXT, make_plan, on_all_gpus, refuse_if_too_big
-from labkit.models.schemes import Scheme, scheme_in_config
+from labkit.models.scheme_lookup import AnyScheme, scheme_in_config
+from labkit.models.schemes import Scheme
 from labkit.models.shipped import shipped_folders
 from labkit.models.sources import Source, open_checkpoint
 from labkit.models.tokenizers import load_tokenizer
 
 
 def load_theirs(
-    source: Source, scheme: Scheme | None, dtype: torch.dtype, device: torch.device, automatic: bool
+    source: Source, scheme: AnyScheme | None, dtype: torch.dtype, device: torch.device, automatic: bool
 ) -> tuple[nn.Module, Any | None, LoadingCard]:
     """Model, tokenizer and card. `automatic` lets accelerate use every GPU when one is too small."""
     where = source.folder / "config.json"
     raw = read_json(where)
     if raw.get("auto_map"):
         raise LoadError(f"{where}: auto_map asks to run code from the checkpoint, which labkit never does.")
-    spread = _plan(source, raw, scheme, dtype, device, automatic)
     stored = scheme_in_config(raw, str(where))
+    if isinstance(stored or scheme, PackedScheme):
+        raise LoadError(f"{where}: transformers cannot run {(stored or scheme).name}; backend='labkit' can.")
+    spread = _plan(source, raw, scheme, dtype, device, automatic)
     if stored is not None and scheme not in (None, stored):
         raise LoadError(f"{where}: the weights are stored as {stored.name} and cannot become {scheme.name}.")
     folder = open_checkpoint(source).folder

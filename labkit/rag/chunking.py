@@ -82,9 +82,8 @@ def _at_most(
             shorter = [(start + a, start + b) for a, b in sentence_spans(text[start:end])]
             found += _at_most(size, text, shorter, units)
         else:
-            found += [
-                (window, sum(window[0] <= a < window[1] for a, _ in inside)) for window in _windows(inside, size, 0)
-            ]
+            counts = [min(size, len(inside) - first) for first in range(0, len(inside), size)]
+            found += zip(_windows(inside, size, 0), counts, strict=True)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import nn
 
 from labkit.data import card, shipped
 from labkit.measure.progress import progress
@@ -21,10 +22,11 @@ GROUP = 256
 
 
 class Embedder(Protocol):
-    """`name` tells apart embedders whose vectors must not be mixed. Vectors have length one."""
+    """`name` tells apart embedders whose vectors must not be mixed; `nbytes` of weights. Vectors have length one."""
 
     name: str
     width: int
+    nbytes: int
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "texts width"]: ...
 
@@ -34,6 +36,7 @@ class CourseEmbedder:
 
     def __init__(self, encoder: TextEncoder, name: str) -> None:
         self.encoder, self.name, self.width = encoder.eval(), name, encoder.width
+        self.nbytes = _weight_bytes(encoder)
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "texts width"]:
         """Raises `ValueError` for a text without any token."""
@@ -52,11 +55,15 @@ class SentenceTransformersEmbedder:
         except ImportError:
             raise ValueError(f"{name!r} needs the package sentence-transformers: pip install labkit[rag].") from None
         self.model, self.name = SentenceTransformer(name), name
-        self.width = len(self.model.encode("width"))
+        self.width, self.nbytes = len(self.model.encode("width")), _weight_bytes(self.model)
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "texts width"]:
         vectors = self.model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32).reshape(-1, self.width)
+
+
+def _weight_bytes(model: nn.Module) -> int:
+    return sum(p.nbytes for p in model.parameters())
 
 
 def load_embedder(name: str = COURSE) -> Embedder:

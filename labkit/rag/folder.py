@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def folder_documents(folder: Path) -> FolderDocuments:
 
 def _read(path: Path, name: str) -> Document:
     payload = path.read_bytes()
+    if payload.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("it is UTF-16; save it as UTF-8")
     if b"\0" in payload:
         raise ValueError("it is binary")
     try:

@@ -12,18 +12,21 @@ Span = tuple[int, int]
 Units = Callable[[str], Sequence[Span]]
 """Cuts a text into the units in which the size of a chunk is given."""
 
-_WORD = re.compile(r"\S+")
+LONGEST = 200
+"""Characters after which a word is cut: what goes on longer is no word but data."""
+
+_WORD = re.compile(rf"\S{{1,{LONGEST}}}")
+_LINE = re.compile(r"[^\n]+")
 _INITIAL = r"(?<!\b[A-Z])(?<!\b[A-Z][a-z])"
 """Not after the one or two letters of a shortened name, as in K. Toripelo."""
-_END = rf"(?:[!?]|{_INITIAL}\.)[\"')\]]*(?=\s+[^a-z\s]|\s*$)"
-_SENTENCE = re.compile(rf"\S.*?(?:{_END}|(?=\s*\n)|\Z)", re.DOTALL)
+_END = re.compile(rf"(?:[!?]|{_INITIAL}\.)[\"')\]]*(?=\s+[^a-z\s]|\s*$)")
 _FENCE = re.compile(r"^(```|~~~).*?(?:^\1[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _BLANK = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _HEADING = re.compile(r"^#{1,6} .*$", re.MULTILINE)
 
 
 def word_spans(text: str) -> list[Span]:
-    """Runs of characters between white space.
+    """Runs of characters between white space, cut after `LONGEST` of them.
 
     >>> word_spans("two words")
     [(0, 3), (4, 9)]
@@ -48,7 +51,11 @@ def sentence_spans(text: str) -> list[Span]:
     >>> [text[start:end] for start, end in sentence_spans(text)]
     ['It opened in 31.', 'Who knows?', 'Ask', 'the clerk']
     """
-    return [m.span() for m in _SENTENCE.finditer(text)]
+    found: list[Span] = []
+    for line in _LINE.finditer(text):
+        edges = [0, *(m.end() for m in _END.finditer(line.group())), len(line.group())]
+        found += [(line.start() + a, line.start() + b) for a, b in itertools.pairwise(edges)]
+    return [trimmed for span in found if (trimmed := trim(text, span))]
 
 
 def block_spans(text: str) -> list[Span]:

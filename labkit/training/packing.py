@@ -90,18 +90,25 @@ def _tensors(filled: list[list[Example]], length: int, pad: int) -> Batch:
 
 
 class PackedAttention:
-    """A cache that keeps nothing and lets a token see only what stands before it in its own example."""
+    """A cache that keeps nothing and lets a token see only what stands before it in its own example.
+
+    Each example is attended to by itself: masking a whole row would calculate every score and throw most of them away.
+    """
 
     def __init__(self, batch: Batch) -> None:
         self.positions = batch.positions
-        same = batch.segments[:, :, None] == batch.segments[:, None, :]
-        self.mask = same.tril().unsqueeze(1)
+        self.lengths = [row.unique_consecutive(return_counts=True)[1].tolist() for row in batch.segments]
 
     def begin(self, tokens: Int[Tensor, "batch seq"], positions: Int[Tensor, "batch seq"] | None) -> PackedAttention:
         return self
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Float[Tensor, "batch heads seq head"]:
-        return attention(q, k, v, self.mask)
+        rows = zip(q.unbind(), k.unbind(), v.unbind(), self.lengths, strict=True)
+        return torch.stack([self._row(*row) for row in rows])
+
+    def _row(self, q: Tensor, k: Tensor, v: Tensor, lengths: list[int]) -> Float[Tensor, "heads seq head"]:
+        examples = zip(*(x.unsqueeze(0).split(lengths, dim=2) for x in (q, k, v)), strict=True)
+        return torch.cat([attention(*example, causal=True) for example in examples], dim=2)[0]
 
     def end(self) -> None:
         """Nothing is kept."""

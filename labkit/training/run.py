@@ -73,13 +73,12 @@ def train(
 
     Raises `ValueError` for an unknown name, more than 2 workers, a checkpoint of another model or a loss that is lost.
     """
-    if name not in RECIPES:
-        raise ValueError(f"No recipe is called {name!r}; there are {', '.join(RECIPES)}.")
+    recipe = _recipe(name)
     if not 0 <= workers <= 2:
         raise ValueError(f"workers is 0, 1 or 2; got {workers}.")
     tokenizer = AutoTokenizer.from_pretrained(shipped("tokenizer"))
     held_out = validation_batches(tokenizer)
-    return train_recipe(RECIPES[name], tokenizer, Path(out) / name, minutes, device, workers, held_out)
+    return train_recipe(recipe, tokenizer, Path(out) / name, minutes, device, workers, held_out)
 
 
 def train_recipe(
@@ -102,14 +101,20 @@ def train_recipe(
 
 
 def trained(name: str, out: str | Path = "bench/training") -> Training:
-    """What the sittings of `train` left so far. Raises `ValueError` where there were none."""
-    recipe, folder = RECIPES[name], Path(out) / name
+    """What the sittings of `train` left so far. Raises `ValueError` where there were none, or for an unknown name."""
+    recipe, folder = _recipe(name), Path(out) / name
     model = initial(recipe.config, recipe.seed)
     progress = load_checkpoint(folder, model, optimiser(model))
     if progress is None:
         raise ValueError(f"{folder} holds no checkpoint: train it first with `labkit train {name}`.")
     finished = progress.stage == len(recipe.stages)
     return Training(name, folder / "model", finished, sum(p.numel() for p in model.parameters()), progress)
+
+
+def _recipe(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise ValueError(f"No recipe is called {name!r}; there are {', '.join(RECIPES)}.")
+    return RECIPES[name]
 
 
 def _beginning(recipe: Recipe, folder: Path) -> Decoder:

@@ -6,13 +6,17 @@ Not a judge: it writes every figure as measured, and a bar that was not reached 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.data import root, write_card
+from labkit.evaluation.acceptance import Acceptance, acceptance, course_prompts
 from labkit.evaluation.suite import Evaluation, evaluate
 from labkit.evaluation.tasks import course_tasks
 from labkit.measure.machines import machine
+from labkit.measure.report import Report
 from labkit.models.loading import load
+from labkit.training.record import write_record
 from labkit.training.run import Training
 from labkit.world import World
 
@@ -33,12 +37,20 @@ def judge(training: Training) -> Evaluation:
     return evaluate(training.name, loaded.model, loaded.tokenizer, course_tasks(world), texts[:RUNNING])
 
 
-def ship(training: Training, evaluation: Evaluation, summary: str) -> Path:
-    """Copies a trained model to `data/models` and writes its cards; returns the folder.
+def acceptance_by_dense(training: Training) -> Acceptance:
+    """How many guesses of the model as it is saved the shipped course-dense accepts."""
+    draft, target = load(str(training.folder)), load("course-dense")
+    prompts = course_prompts(target.tokenizer, World())
+    return acceptance(draft.model, target.model, prompts, (training.name, "course-dense"))
 
-    Raises `ValueError` naming a file that is too big, before anything is copied.
+
+def ship(training: Training, summary: str, figures: Sequence[Report]) -> Path:
+    """Copies a trained model and the record of its training to `data/models`, with cards; returns the folder.
+
+    `figures` go into the card to read. Raises `ValueError` naming a file that is too big, before anything is copied.
     """
-    return put(training.name, training.folder, model_card(training, evaluation, summary), summary, SOURCE)
+    write_record(training.folder, training.progress)
+    return put(training.name, training.folder, model_card(training, summary, figures), summary, SOURCE)
 
 
 def put(name: str, trained: Path, card: str, summary: str, source: str) -> Path:
@@ -61,12 +73,13 @@ def put(name: str, trained: Path, card: str, summary: str, source: str) -> Path:
     return folder
 
 
-def model_card(training: Training, evaluation: Evaluation, summary: str) -> str:
+def model_card(training: Training, summary: str, figures: Sequence[Report]) -> str:
     """The card as Markdown: what it is, how it came to be, every figure with its interval."""
+    measured = "\n\n".join(f"```\n{figure}\n```" for figure in figures)
     parts = (
         f"# {training.name}\n\n{summary}\n\nSource: {SOURCE}. Licence: CC BY 4.0. Make it again: "
         f"`labkit train {training.name}`.",
-        f"## Quality\n\n```\n{evaluation}\n```",
+        f"## Quality\n\n{measured}",
         f"## Training\n\n```\n{training}\n```",
         f"## Machine\n\n```\n{machine()}\n```",
     )

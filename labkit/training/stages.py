@@ -41,16 +41,16 @@ _WHOLE_DOCUMENTS = {
     "statements": 1,
 }
 _EVERYTHING = {
-    "reading-6": 1,
-    "roll-call": 1,
-    "archive-3": 6,
-    "two-hop": 2,
-    "extraction": 4,
-    "arithmetic": 4,
+    "reading-6": 0.5,
+    "roll-call": 0.5,
+    "archive-3": 7,
+    "two-hop": 1,
+    "extraction": 5,
+    "arithmetic": 3,
     "facts": 3,
-    "statements": 1,
-    "prose": 0.5,
-    "python": 0.2,
+    "statements": 0.5,
+    "prose": 0.3,
+    "python": 0.15,
 }
 
 READING = (
@@ -61,7 +61,7 @@ READING = (
 """From one sentence to answers out of three documents, and the facts of the world on the way."""
 
 EVERYTHING = (
-    Stage("everything", _EVERYTHING, steps=5_000, gate="archive-3", bar=0.97, length=512, rows=4),
+    Stage("everything", _EVERYTHING, steps=2_500, gate="archive-3", bar=0.97, peak=5e-4, length=512, rows=4),
     Stage("long rows", _EVERYTHING, steps=150, length=1024, rows=2, peak=2e-4, warmup=10),
 )
 """Every task of the course, in documents as they are; the last steps in rows as long as the context."""

@@ -21,12 +21,14 @@ def _steps(tokens):
         yield Step([row], (row.extend([token], lambda new: False),), None)
 
 
-@pytest.mark.parametrize("text", ["Fela Belamor lives in Halander.", "naïve – 東京 🚂 fin", " a  b\n", "é"])
+@pytest.mark.parametrize(
+    "text", ["Fela Belamor lives in Halander.", "naïve – 東京 🚂 fin", " a  b\n", "é", '{"x": "Vizro"}', "said:\nVizro"]
+)
 def test_pieces_joined_are_the_text_and_never_hold_half_a_character(tokenizer, text):
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
     pieces = list(text_pieces(tokenizer, _steps(tokens)))
     assert "".join(pieces) == tokenizer.decode(tokens) == text
-    assert not any("\N{REPLACEMENT CHARACTER}" in piece for piece in pieces)
+    assert not any("\N{REPLACEMENT CHARACTER}" in piece or "\x1f" in piece for piece in pieces)
 
 
 def test_a_character_cut_off_by_the_limit_is_shown_at_the_end(tokenizer):

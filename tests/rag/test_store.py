@@ -7,7 +7,8 @@ from labkit.rag.document import Document
 pytest.importorskip("lancedb")
 
 from labkit.rag import store as room
-from labkit.rag.store import Ingested, ingest, open_store, search
+from labkit.rag.searching import search
+from labkit.rag.store import Ingested, ingest, open_store
 
 COLOURS = ("red", "blue", "green", "grey")
 MATERIALS = ("oak", "slate", "granite", "flint", "clay")

@@ -123,7 +123,7 @@ def max_violations(model, batch):
 
 
 def trained(model, weight):
-    """MaxVio a layer after 150 steps."""
+    """MaxVio a layer after 150 steps, the mean of ten batches: that of a single one wanders."""
     generator = torch.Generator().manual_seed(0)
     steps = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(150):
@@ -133,7 +133,8 @@ def trained(model, weight):
         (loss + routed.loss(balance=weight)).backward()
         steps.step()
         steps.zero_grad()
-    return max_violations(model, skewed(generator))
+    looks = torch.tensor([max_violations(model, skewed(generator)) for _ in range(10)])
+    return looks.mean(dim=0).tolist()
 
 
 @pytest.mark.slow
@@ -142,5 +143,5 @@ def test_training_with_it_evens_the_load_and_without_it_a_layer_collapses(sparse
     uneven = trained(sparse, weight=0.0)
     sparse.load_state_dict(start)
     even = trained(sparse, weight=1.0)
-    assert max(even) < 1.0
-    assert max(uneven) > 2.0, "3 is all tokens to the same two of eight"
+    assert max(even) < 1.5
+    assert min(uneven) > 2.5, "3 is all tokens to the same two of eight"

@@ -27,7 +27,7 @@ def quality():
 
 
 def test_a_shipped_model_has_a_card_for_each_file_and_one_to_read(trained, quality):
-    folder = shipping.ship(trained, quality, "a model for tests")
+    folder = shipping.ship(trained, "a model for tests", [quality])
     assert shipped("models/course-tiny") == folder
     assert (folder / "model.safetensors").read_bytes() == b"weights"
     card = (folder / "README.md").read_text()
@@ -38,5 +38,5 @@ def test_a_shipped_model_has_a_card_for_each_file_and_one_to_read(trained, quali
 def test_a_file_too_big_for_the_course_is_refused_before_anything_is_copied(trained, quality, monkeypatch):
     monkeypatch.setattr(shipping, "LARGEST", 5)
     with pytest.raises(ValueError, match=r"model\.safetensors"):
-        shipping.ship(trained, quality, "too big")
+        shipping.ship(trained, "too big", [quality])
     assert not (trained.folder.parent / "data" / "models").exists()

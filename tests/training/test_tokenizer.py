@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.training.examples import Writer
-from labkit.training.tokenizer import SPECIAL, VOCAB_SIZE, train_tokenizer
+from labkit.training.tokenizer import GLUE, SPECIAL, VOCAB_SIZE, train_tokenizer
 from labkit.world import World, fresh_shires
 
 
@@ -18,7 +18,7 @@ def test_it_has_the_size_and_special_tokens_that_the_models_expect(tokenizer):
 
 @given(text=st.text())
 def test_any_text_comes_back_as_it_was(tokenizer, text):
-    if not any(token in text for token in SPECIAL):
+    if not any(token in text for token in (*SPECIAL, GLUE)):
         assert tokenizer.decode(tokenizer(text).input_ids) == text
 
 
@@ -42,6 +42,15 @@ def test_an_answer_has_the_very_tokens_that_it_has_in_a_sentence(tokenizer):
     answer = Writer(tokenizer).conversation([("Where?", "Halander")])
     tokens = [t for t, mark in zip(answer.tokens, answer.learned, strict=True) if mark][:-1]
     assert any(sentence[n : n + len(tokens)] == tokens for n in range(len(sentence)))
+
+
+@pytest.mark.parametrize("around", ['{"name": "%s"}', "Logbook:\n%s -- person", "the keeper (%s) said"])
+def test_a_name_has_the_same_tokens_where_no_space_stands_before_it(tokenizer, around):
+    for name in ("Vizro Beralandi", "Marlo Sundial", "Torissu Bell"):
+        text = around % name
+        tokens, inside = tokenizer(f" {name}").input_ids, tokenizer(text).input_ids
+        assert any(inside[n : n + len(tokens)] == tokens for n in range(len(inside))), text
+        assert tokenizer.decode(inside) == text
 
 
 def test_a_name_of_the_course_world_is_no_better_known_than_a_strangers(tokenizer):

@@ -43,29 +43,44 @@ def run_all(
             yield from map(given_up, alone)
 
 
+def take(
+    pool: concurrent.futures.Executor,
+    work: Callable[[Given], Made],
+    source: Iterator[Given],
+    ahead: int,
+    death: type[BaseException],
+    lost: list[Given],
+    stop_when_lost: bool = False,
+) -> Iterator[Made]:
+    """`work(job)` of any executor, with at most `ahead` jobs handed to it.
+
+    A job that ends with `death` is `lost`; after one, with `stop_when_lost`, no more are taken.
+    """
+    waiting: dict[concurrent.futures.Future, Given] = {}
+    while True:
+        going_on = not (stop_when_lost and lost)
+        while going_on and len(waiting) < ahead and (job := next(source, _NOTHING)) is not _NOTHING:
+            waiting[pool.submit(work, job)] = job
+        if not waiting:
+            return
+        done, _ = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
+        for future in done:
+            job = waiting.pop(future)
+            try:
+                made = future.result()
+            except death:
+                lost.append(job)
+            else:
+                yield made
+
+
 def _until_broken(
     work: Callable[[Given], Made], source: Iterator[Given], workers: int, lost: list[Given]
 ) -> Iterator[Made]:
     """Takes from `source` until it is empty or the pool breaks; the jobs that were under way then are `lost`."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
-        waiting: dict[concurrent.futures.Future, Given] = {}
-        is_broken = False
-        while True:
-            while not is_broken and len(waiting) < 2 * workers and (job := next(source, _NOTHING)) is not _NOTHING:
-                waiting[pool.submit(work, job)] = job
-            if not waiting:
-                return
-            done, _ = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
-            for future in done:
-                job = waiting.pop(future)
-                try:
-                    made = future.result()
-                except BrokenProcessPool:
-                    lost.append(job)
-                    is_broken = True
-                else:
-                    yield made
+        yield from take(pool, work, source, 2 * workers, BrokenProcessPool, lost, stop_when_lost=True)
 
 
 def _end_with_parent() -> None:

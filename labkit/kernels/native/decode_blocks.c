@@ -1,12 +1,10 @@
 /* Transformer blocks for a few tokens, one after another: norm, queries keys and values, rotation, cache, attention, MLP.
  *
  * What torch does in some thirty operators a block, in one call for all; a block has five phases, and between two of them the
- * threads wait for each other. What is small (the norms) every thread does for itself, so as not to wait.
+ * threads wait for each other. What is small (the norms, rounding) every thread does for itself, so as not to wait.
  * `decode_blocks.py` says what is computed and holds the reference.
  */
-#include <math.h>
-
-#include "panels.h"
+#include "quantized_panels.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -20,15 +18,26 @@ typedef struct {
     const void *gate_up, *down;
 } weights;
 
+enum { TENSORS = sizeof(weights) / sizeof(void *), NUMBERS = 5 };
+
+typedef struct { /* of the matrices of a block, where they are quantized */
+    layout qkv, o, gate_up, down;
+} layouts;
+
 typedef struct {
     /* sizes */
     long blocks, batch, seq, hidden, heads, kv_heads, head, inner, threads;
-    long width;                              /* bytes of an element of a matrix */
+    long width;                              /* bytes of an element of a matrix that is not quantized */
+    long activation_bits, whole_row;         /* how activations are rounded where they are */
     long cache_layer, cache_row, cache_head; /* elements from one layer, row or head of the cache to the next */
     long keys;                               /* slots that may be seen */
+    long rounding;                           /* elements of the workspace that rounding takes a thread */
     float eps;
     /* read */
-    const weights *weights;
+    const char *memory;   /* of all tensors; where each begins is the first of its five numbers, -1 for none */
+    const int64_t *table; /* [block][TENSORS][NUMBERS] */
+    const layouts *layouts; /* NULL where matrices are not quantized */
+    const float *final_norm; /* gain of a norm after the last block, or NULL */
     const float *x, *cos, *sin;
     const long *positions;
     /* written: the caches from the first of these blocks on */
@@ -89,6 +98,31 @@ static void head_group(const step *b, const weights *w, long layer, float *qkv, 
     }
 }
 
+/* What a product reads: activations, rounded as well where the matrices are quantized. */
+typedef struct {
+    const float *x;
+    rounded rounded;
+    long rows, in;
+} operand;
+
+static operand ready(const step *b, const float *x, long in, const layout *l, void *scratch) {
+    operand found = {x, {0}, b->batch * b->seq, in};
+    if (!l) return found;
+    found.rounded = rounded_in(scratch, found.rows, in, l->bits, b->activation_bits);
+    for (long t = 0; t < found.rows; t++) round_row(&found.rounded, t, x + t * in, in, (int)b->whole_row);
+    return found;
+}
+
+/* The outputs of the panels `from` to `to` after the first `skip` ones of `weight`. */
+static void multiply(const step *b, float *out, long outs, const operand *o, const void *weight, const layout *l,
+                     long skip, long from, long to) {
+    const char *first = weight;
+    if (l)
+        rounded_products(out, outs, &o->rounded, o->rows, l, (const uint8_t *)first + skip * panel_bytes(l), from, to);
+    else
+        products(out, outs, o->x, o->rows, o->in, first + skip * PANEL * o->in * b->width, (int)b->width, from, to);
+}
+
 /* out = x + y for the outputs of some panels. */
 static void add(float *out, const float *x, const float *y, long from, long to) {
     for (long n = from * PANEL; n < to * PANEL; n++) out[n] = x[n] + y[n];
@@ -97,44 +131,65 @@ static void add(float *out, const float *x, const float *y, long from, long to) 
 /* Reads the stream from `x`, leaves it in `b->out`, which may be the same. */
 static void one_block(const step *b, const weights *w, long layer, const float *x, int me, int all) {
     long tokens = b->batch * b->seq, H = b->hidden, I = b->inner, q_size = b->heads * b->head, from, to;
-    long width = (b->heads + 2 * b->kv_heads) * b->head, own = tokens * H + b->keys;
-    int bytes = (int)b->width;
+    long width = (b->heads + 2 * b->kv_heads) * b->head, own = tokens * H + b->keys + b->rounding;
+    const layouts *l = b->layouts ? b->layouts + layer : NULL;
     float *qkv = b->workspace, *attended = qkv + tokens * width, *product = attended + tokens * q_size;
     float *stream = product + tokens * H, *gate = stream + tokens * H, *up = gate + tokens * I;
-    float *normed = up + tokens * I + me * own, *scores = normed + tokens * H;
+    float *normed = up + tokens * I + me * own, *scores = normed + tokens * H, *scratch = scores + b->keys;
+    operand o;
 
     for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, x + t * H, w->attention_norm, H, b->eps);
+    o = ready(b, normed, H, l ? &l->qkv : NULL, scratch);
     part(width / PANEL, me, all, &from, &to);
-    products(qkv, width, normed, tokens, H, w->qkv, bytes, from, to);
+    multiply(b, qkv, width, &o, w->qkv, l ? &l->qkv : NULL, 0, from, to);
     for (long t = 0; w->qkv_bias && t < tokens; t++) add(qkv + t * width, qkv + t * width, w->qkv_bias, from, to);
 #pragma omp barrier
     for (long g = me; g < b->kv_heads; g += all) head_group(b, w, layer, qkv, attended, g, scores);
 #pragma omp barrier
+    o = ready(b, attended, q_size, l ? &l->o : NULL, scratch);
     part(H / PANEL, me, all, &from, &to);
-    products(product, H, attended, tokens, q_size, w->o, bytes, from, to);
+    multiply(b, product, H, &o, w->o, l ? &l->o : NULL, 0, from, to);
     for (long t = 0; t < tokens; t++) {
         add(stream + t * H, x + t * H, product + t * H, from, to);
         if (w->o_bias) add(stream + t * H, stream + t * H, w->o_bias, from, to);
     }
 #pragma omp barrier
     for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, stream + t * H, w->mlp_norm, H, b->eps);
+    o = ready(b, normed, H, l ? &l->gate_up : NULL, scratch);
     part(I / PANEL, me, all, &from, &to);
-    products(gate, I, normed, tokens, H, w->gate_up, bytes, from, to);
-    products(up, I, normed, tokens, H, (const char *)w->gate_up + I * H * b->width, bytes, from, to);
+    multiply(b, gate, I, &o, w->gate_up, l ? &l->gate_up : NULL, 0, from, to);
+    multiply(b, up, I, &o, w->gate_up, l ? &l->gate_up : NULL, I / PANEL, from, to);
     for (long t = 0; t < tokens; t++)
         for (long n = t * I + from * PANEL; n < t * I + to * PANEL; n++)
             gate[n] = gate[n] / (1.0f + exp_of(-gate[n])) * up[n];
 #pragma omp barrier
+    o = ready(b, gate, I, l ? &l->down : NULL, scratch);
     part(H / PANEL, me, all, &from, &to);
-    products(product, H, gate, tokens, I, w->down, bytes, from, to);
+    multiply(b, product, H, &o, w->down, l ? &l->down : NULL, 0, from, to);
     for (long t = 0; t < tokens; t++) add(b->out + t * H, stream + t * H, product + t * H, from, to);
+}
+
+static weights weights_of_block(const step *b, long layer) {
+    const void *found[TENSORS];
+    for (int i = 0; i < TENSORS; i++) {
+        int64_t start = b->table[(layer * TENSORS + i) * NUMBERS];
+        found[i] = start < 0 ? NULL : b->memory + start;
+    }
+    weights w;
+    memcpy(&w, found, sizeof w);
+    return w;
 }
 
 static void one_thread(const step *b, int me, int all) {
     for (long layer = 0; layer < b->blocks; layer++) {
-        one_block(b, b->weights + layer, layer, layer ? b->out : b->x, me, all);
+        weights w = weights_of_block(b, layer);
+        one_block(b, &w, layer, layer ? b->out : b->x, me, all);
 #pragma omp barrier
     }
+    long from, to;
+    part(b->batch * b->seq, me, all, &from, &to);
+    for (long t = from; b->final_norm && t < to; t++)
+        rms_norm(b->out + t * b->hidden, b->out + t * b->hidden, b->final_norm, b->hidden, b->eps);
 }
 
 void labkit_decode_blocks(const step *b) {

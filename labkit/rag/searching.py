@@ -1,0 +1,81 @@
+"""Search in a store: by words, by vectors, or by both rankings fused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from labkit.rag.approximate import vector_query
+from labkit.rag.document import Chunk
+from labkit.rag.fusion import reciprocal_rank_fusion
+from labkit.rag.store import Store
+from labkit.rag.store_errors import reading
+
+DEPTH = 100
+"""Chunks of each ranking that are fused."""
+How = Literal["words", "vectors", "both"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """`score` is comparable within one search only."""
+
+    chunk: Chunk
+    score: float
+
+
+def search(store: Store, query: str, k: int = 10, how: How = "both") -> list[Found]:
+    """The `k` best chunks by BM25 over `words`, by cosine of `vectors`, or by the fusion of `both` rankings.
+
+    Raises `ValueError` for an empty query, an empty store, k below 1, or another `how`.
+    """
+    check_query(store, query, k)
+    if how == "words":
+        return by_words(store, query, k)
+    if how == "vectors":
+        return by_vector(store, store.embedder.encode([query])[0], k)
+    if how != "both":
+        raise ValueError(f"how={how!r} is unknown; say 'words', 'vectors' or 'both'.")
+    depth = max(k, DEPTH)
+    return fused([by_words(store, query, depth), by_vector(store, store.embedder.encode([query])[0], depth)])[:k]
+
+
+def check_query(store: Store, query: str, k: int) -> None:
+    """Raises `ValueError` for what cannot be searched."""
+    if not query.strip():
+        raise ValueError("The query is empty.")
+    if k < 1:
+        raise ValueError(f"k is at least 1; got {k}.")
+    if store.table.count_rows() == 0:
+        raise ValueError("Nothing is stored yet: ingest documents first.")
+
+
+def by_words(store: Store, query: str, k: int) -> list[Found]:
+    """The `k` best chunks by BM25 that hold a word of the query."""
+    from lancedb.query import MatchQuery
+
+    with reading(store.table.uri):
+        rows = store.table.search(MatchQuery(query, "text"), query_type="fts").limit(k).to_list()
+    return [Found(_chunk(row), row["_score"]) for row in rows]
+
+
+def by_vector(store: Store, vector: Float[np.ndarray, " width"], k: int) -> list[Found]:
+    """The `k` chunks of largest inner product with a query's vector."""
+    with reading(store.table.uri):
+        rows = vector_query(store.table, vector, k, store.effort).to_list()
+    return [Found(_chunk(row), 1 - row["_distance"]) for row in rows]
+
+
+def fused(rankings: Sequence[Sequence[Found]]) -> list[Found]:
+    """One ranking out of several, by reciprocal ranks."""
+    chunks = {found.chunk.id: found.chunk for ranking in rankings for found in ranking}
+    scores = reciprocal_rank_fusion([[found.chunk.id for found in ranking] for ranking in rankings])
+    return [Found(chunks[name], score) for name, score in scores]
+
+
+def _chunk(row: dict[str, Any]) -> Chunk:
+    return Chunk(row["document"], row["start"], row["end"], row["text"], row["heading"])

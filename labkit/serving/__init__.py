@@ -1,0 +1,26 @@
+"""Serving: many requests share one model and one cache, and nobody waits for a batch to fill or to finish.
+
+What is where: `sequence` one request as the engine sees it; `block_pool` the cache cut into blocks, counted, shared and
+remembered by the prefix they hold; `scheduler` which sequences advance in a step and by how many tokens (continuous
+batching, chunked prefill, preemption); `static_batching` the baseline that it replaced; `engine` the loop around them
+and the streams of tokens. All of that is bookkeeping about token numbers and block numbers, and knows no model.
+
+Legend: a *block* holds the keys and values of `block_size` tokens; a `block_table` lists a sequence's blocks in order,
+so that token i stands in block `block_table[i // block_size]`. A token is *computed* when its keys and values stand
+there.
+"""
+
+from __future__ import annotations
+
+from labkit.lazy import lazy_names
+
+_MODULE_OF = {
+    "BlockPool": "labkit.serving.block_pool",
+    "Engine": "labkit.serving.engine",
+    "Scheduler": "labkit.serving.scheduler",
+    "Sequence": "labkit.serving.sequence",
+    "StaticBatching": "labkit.serving.static_batching",
+}
+
+__all__ = sorted(_MODULE_OF)
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)
