@@ -43,22 +43,6 @@ def matmul_cost(m, k, n, bytes_per_element):
         hint="depend on all three sizes",
         figures=3,
     ),
-    Walk(
-        notebook="01_one_architecture.ipynb",
-        exercise="parameters",
-        solution="""@lab.check
-def parameters(config):
-    hidden, head = config["hidden_size"], config["head_dim"]
-    heads = config["num_attention_heads"] + config["num_key_value_heads"]
-    layer = 2 * hidden * heads * head + 3 * hidden * config["intermediate_size"]
-    tables = 1 if config["tie_word_embeddings"] else 2
-    return config["num_hidden_layers"] * layer + tables * config["vocab_size"] * hidden
-""",
-        mistake=("+ 3 * hidden", "+ 2 * hidden"),
-        diagnosis="two matrices in the MLP",
-        hint="one after the other",
-        figures=3,
-    ),
 )
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
