@@ -62,7 +62,7 @@ def ask(answer, request=ASKED, **options):
 
 @pytest.mark.parametrize("interface", ["completions", "chat"])
 def test_a_simulated_service_over_http(interface):
-    """Lengths, counts and order go through; times are no less than the service takes."""
+    """Lengths and counts go through; times are no less than the service takes."""
 
     async def main():
         server = SimulatedServer(lambda _: Service(0.02, 0.005))
@@ -72,9 +72,11 @@ def test_a_simulated_service_over_http(interface):
 
     run = asyncio.run(main())
     assert [r.outcome for r in run.records] == ["completed"] * 10
-    for place, record in enumerate(run.records):
+    for record in run.records:
         assert (record.tokens_read, record.tokens_written, list(record.totals)) == (3, 4, [1, 2, 3, 4])
-        assert record.times[0] > place * 0.035 + 0.0199, "no sooner than the service allows"
+    # Ten connections may reach the server in any order, so it is the order of service that is asked about.
+    for place, first in enumerate(sorted(record.times[0] for record in run.records)):
+        assert first > place * 0.035 + 0.0199, "no sooner than the service allows"
 
 
 def test_what_is_sent():
