@@ -14,13 +14,11 @@ and halves the bytes of a step there too.
 
 from __future__ import annotations
 
-import ctypes
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from labkit.kernels.native.building import native
+from labkit.kernels.native.building import native, typed
 from labkit.measure.costs import Cost, TensorSpec, register_cost
 
 PANEL = 16
@@ -73,18 +71,11 @@ def _on_cpu(x: Tensor, packed: Tensor, out: int, bias: Tensor | None = None) -> 
     x = x.contiguous()
     y = x.new_empty((*x.shape[:-1], out))
     inner = x.shape[-1]
-    _with_types(library.labkit_packed_linear)(
+    typed(library.labkit_packed_linear, pointers=4, longs=3, ints=2)(
         *(y.data_ptr(), x.data_ptr(), packed.data_ptr(), None if bias is None else bias.data_ptr()),
         *(x.numel() // inner, inner, out, packed.itemsize, torch.get_num_threads()),
     )
     return y
-
-
-def _with_types(function: ctypes._CFuncPtr) -> ctypes._CFuncPtr:
-    if function.argtypes is None:
-        function.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long] * 3 + [ctypes.c_int] * 2
-        function.restype = None
-    return function
 
 
 def _cost(x: TensorSpec, packed: TensorSpec, out_features: int, *_: object, out: TensorSpec, **__: object) -> Cost:

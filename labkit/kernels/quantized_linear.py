@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from labkit.kernels.native.building import native
+from labkit.kernels.native.building import native, typed
 from labkit.kernels.packed_weight import PackedWeight
 from labkit.kernels.quantized_panels import PanelLayout, PanelWeight, from_panels
 from labkit.kernels.rounded_activations import BLOCK, STEPS, round_activations
@@ -90,19 +90,12 @@ def _on_cpu(
     y = wide.new_empty((*x.shape[:-1], held.out_features))
     rows = x.numel() // held.in_features
     workspace = wide.new_empty(rounding_elements(rows, held.in_features))
-    _with_types(library.labkit_quantized_linear)(
+    typed(library.labkit_quantized_linear, pointers=6, longs=1, ints=3)(
         *(y.data_ptr(), wide.data_ptr(), panels.data_ptr(), (ctypes.c_int64 * len(layout))(*layout)),
         *(None if bias is None else bias.data_ptr(), workspace.data_ptr()),
         *(rows, activation_bits, per_row, torch.get_num_threads()),
     )
     return y.to(x.dtype)
-
-
-def _with_types(function: ctypes._CFuncPtr) -> ctypes._CFuncPtr:
-    if function.argtypes is None:
-        function.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_long] + [ctypes.c_int] * 3
-        function.restype = None
-    return function
 
 
 def _composite(

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from labkit.kernels.native.building import native
+from labkit.kernels.native.building import native, typed
 from labkit.kernels.packed_linear import PANEL, pack, unpack
 from labkit.measure.costs import Cost, Part, TensorSpec, register_cost
 
@@ -100,7 +100,7 @@ def _on_cpu(x: Tensor, active: Tensor, packed: Tensor, out: int, bias: Tensor | 
         raise ValueError(f"x has {inner} inputs, the packed weight {len(packed)}.")
     padded = packed.shape[1] * PANEL
     y = x.new_zeros((*x.shape[:-1], padded))
-    outside = _with_types(library.labkit_row_skipping)(
+    outside = typed(library.labkit_row_skipping, pointers=4, longs=4, ints=2, result=ctypes.c_int)(
         *(y.data_ptr(), x.data_ptr(), active.data_ptr(), packed.data_ptr()),
         *(x.numel() // inner, inner, len(active), packed.shape[1], packed.itemsize, torch.get_num_threads()),
     )
@@ -112,13 +112,6 @@ def _on_cpu(x: Tensor, active: Tensor, packed: Tensor, out: int, bias: Tensor | 
 
 def _outside(active: Tensor, inner: int) -> IndexError:
     return IndexError(f"Active inputs go from 0 to {inner - 1}; got {int(active.min())} to {int(active.max())}.")
-
-
-def _with_types(function: ctypes._CFuncPtr) -> ctypes._CFuncPtr:
-    if function.argtypes is None:
-        function.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long] * 4 + [ctypes.c_int] * 2
-        function.restype = ctypes.c_int
-    return function
 
 
 def _cost(

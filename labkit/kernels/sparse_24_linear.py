@@ -14,14 +14,13 @@ one shift and one shuffle of four inputs give 8 outputs the input that each of t
 
 from __future__ import annotations
 
-import ctypes
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from labkit.kernels.native.building import native
+from labkit.kernels.native.building import native, typed
 from labkit.kernels.packed_linear import PANEL, pack, unpack
 from labkit.kernels.sparse_24 import GROUP, Packed24, unpack_24
 from labkit.measure.costs import Cost, TensorSpec, register_cost
@@ -100,19 +99,12 @@ def _on_cpu(x: Tensor, values: Tensor, places: Tensor, out: int, bias: Tensor | 
         raise ValueError(f"x has {inner} inputs, the packed weight {padded} with its padding.")
     x = (x if inner == padded else torch.nn.functional.pad(x, (0, padded - inner))).contiguous()
     y = x.new_empty((*x.shape[:-1], len(values) * PANEL))
-    _with_types(library.labkit_sparse_24)(
+    typed(library.labkit_sparse_24, pointers=4, longs=3, ints=2)(
         *(y.data_ptr(), x.data_ptr(), values.data_ptr(), places.data_ptr()),
         *(x.numel() // padded, places.shape[1], len(values), values.itemsize, torch.get_num_threads()),
     )
     y = y if y.shape[-1] == out else y[..., :out].contiguous()
     return y if bias is None else y + bias
-
-
-def _with_types(function: ctypes._CFuncPtr) -> ctypes._CFuncPtr:
-    if function.argtypes is None:
-        function.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long] * 3 + [ctypes.c_int] * 2
-        function.restype = None
-    return function
 
 
 def _cost(x: TensorSpec, values: TensorSpec, places: TensorSpec, *_: object, out: TensorSpec, **__: object) -> Cost:

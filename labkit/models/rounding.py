@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
-from labkit.kernels.quantized_weight import QuantizedWeight
+from labkit.kernels.nearest_codes import checked, nearest_codes
+from labkit.kernels.quantized_weight import QuantizedWeight, decode
 from labkit.kernels.weight_format import WeightFormat
 
 EXTREMES = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
@@ -27,24 +27,17 @@ def rounded(weight: Float[Tensor, "out in"], fmt: WeightFormat) -> QuantizedWeig
     """
     if fmt.code != "integer" or not fmt.symmetric:
         raise ValueError(f"Loading rounds to symmetric integers; {fmt} is for the algorithms of labkit.quantization.")
-    broken = int((~torch.isfinite(weight)).sum())
-    if broken:
-        raise ValueError(f"The weight holds NaN or infinity in {broken} of {weight.numel()} places.")
-    grouped = weight.detach().float().unflatten(1, (fmt.groups(weight.shape[1]), -1))
+    weight = checked(weight)
+    grouped = weight.unflatten(1, (fmt.groups(weight.shape[1]), -1))
     extreme = grouped.gather(-1, grouped.abs().argmax(-1, keepdim=True))
     best = None
     for beyond in EXTREMES:
         scales = (-extreme / (fmt.middle + beyond)).to(fmt.scale_dtype)
-        codes = _nearest(grouped, scales, fmt)
-        error = ((codes - fmt.middle) * scales.float() - grouped).square().sum(-1, keepdim=True)
+        codes = nearest_codes(grouped, scales, None, fmt)
+        error = (decode(codes, scales.float(), None, fmt) - grouped).square().sum(-1, keepdim=True)
         if best is None:
             best = error, scales, codes
         better = error < best[0]
         best = tuple(torch.where(better, new, old) for new, old in zip((error, scales, codes), best, strict=True))
     _, scales, codes = best
-    return QuantizedWeight(codes.to(torch.uint8).flatten(1), scales.squeeze(-1).contiguous(), None, fmt)
-
-
-def _nearest(values: Tensor, scales: Tensor, fmt: WeightFormat) -> Tensor:
-    divisor = torch.where(scales == 0, 1, scales).float()  # a group of zeros has the scale 0, and any code
-    return ((values / divisor).round() + fmt.middle).clamp(0, fmt.levels - 1)
+    return QuantizedWeight(codes.flatten(1), scales.squeeze(-1).contiguous(), None, fmt)

@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from labkit.kernels.nearest_codes import checked
 from labkit.kernels.weight_format import WeightFormat
 from labkit.quantization.output_error import output_error
-from labkit.quantization.rounding import checked, round_to_nearest
+from labkit.quantization.rounding import round_to_nearest
 
 STEPS = 20
 """Exponents tried, from 0 in steps of 1/20, as in the paper's grid search."""

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from labkit.kernels.nearest_codes import checked
 from labkit.kernels.weight_format import WeightFormat
 from labkit.quantization.awq import checked_inputs
-from labkit.quantization.rounding import checked, round_to_nearest
+from labkit.quantization.rounding import round_to_nearest
 
 STEPS = 20
 """Shares tried: 1, 0.975, ..., 0.525."""

@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from labkit.kernels.nearest_codes import checked, nearest_codes
 from labkit.kernels.quantized_weight import QuantizedWeight, decode
 from labkit.kernels.weight_format import WeightFormat
-from labkit.quantization.rounding import checked, group_scales, nearest_codes
+from labkit.quantization.rounding import group_scales
 
 BLOCK = 128
 """Columns a block, as in the paper; more where a group is larger, so that a group's scale sees no stale weight."""

@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from labkit.kernels.nearest_codes import checked
 from labkit.kernels.packed_weight import PackedWeight, pack
 from labkit.kernels.weight_format import WeightFormat
-from labkit.quantization.rounding import checked, round_to_nearest
+from labkit.quantization.rounding import round_to_nearest
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,16 +8,24 @@ look one place back need them (see `labkit.training.induction`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from labkit.models.config import DecoderConfig, MoeConfig, RopeConfig
+from labkit.models.decoder import Decoder
+from labkit.training.optimiser import adamw, muon
 from labkit.training.stages import EVERYTHING, READING, Stage
 from labkit.training.tokenizer import CONTEXT, END, PAD, SPECIAL, VOCAB_SIZE
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A model to train: its shape, its stages, the recipe it grows from if any, the seed of weights and batches."""
+    """A model to train: its shape, its stages, the recipe it grows from if any, the seed of weights and batches.
+
+    `optimiser` makes what moves a model's weights.
+    """
 
     name: str
     summary: str
@@ -25,6 +33,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     grown_from: str | None = None
     seed: int = 0
+    optimiser: Callable[[Decoder], torch.optim.Optimizer] = adamw
 
 
 def qwen3(hidden: int, layers: int, heads: int, kv_heads: int) -> DecoderConfig:
@@ -62,7 +71,7 @@ LARGE = qwen3(hidden=256, layers=6, heads=4, kv_heads=2)
 
 def _grown(name: str, summary: str, config: DecoderConfig) -> Recipe:
     """Every task of the course, from course-seed on."""
-    return Recipe(name, summary, config, EVERYTHING, grown_from="course-seed")
+    return Recipe(name, summary, config, EVERYTHING, grown_from="course-seed", optimiser=muon)
 
 
 RECIPES = {

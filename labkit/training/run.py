@@ -20,7 +20,7 @@ from labkit.models.shipped import shipped_folders
 from labkit.training.checkpoint import Progress, load_checkpoint
 from labkit.training.growth import grow
 from labkit.training.loop import Run, run_stage
-from labkit.training.optimiser import initial, optimiser
+from labkit.training.optimiser import initial
 from labkit.training.packing import Batch
 from labkit.training.recipes import RECIPES, Recipe
 from labkit.training.stream import held_out, stream
@@ -93,7 +93,7 @@ def train_recipe(
     """The same for a recipe of your own, into `folder`, its loss followed on `validation` where there is some."""
     deadline = time.monotonic() + 60 * minutes
     model = _beginning(recipe, folder).to(choose_device(device)).train()
-    steps = optimiser(model)
+    steps = recipe.optimiser(model)
     run = Run(model, steps, load_checkpoint(folder, model, steps) or Progress(), folder, validation)
     finished = _stages(run, recipe, tokenizer, deadline, workers)
     saved = save_model(model, folder / "model", tokenizer)
@@ -104,7 +104,7 @@ def trained(name: str, out: str | Path = "bench/training") -> Training:
     """What the sittings of `train` left so far. Raises `ValueError` where there were none, or for an unknown name."""
     recipe, folder = _recipe(name), Path(out) / name
     model = initial(recipe.config, recipe.seed)
-    progress = load_checkpoint(folder, model, optimiser(model))
+    progress = load_checkpoint(folder, model, recipe.optimiser(model))
     if progress is None:
         raise ValueError(f"{folder} holds no checkpoint: train it first with `labkit train {name}`.")
     finished = progress.stage == len(recipe.stages)
@@ -127,7 +127,7 @@ def _beginning(recipe: Recipe, folder: Path) -> Decoder:
 def _grown_from(before: Recipe, out: Path, wanted_by: str) -> Decoder:
     """The finished model in `out`, or the one that comes with the course."""
     small = initial(before.config, before.seed)
-    done = load_checkpoint(out / before.name, small, optimiser(small))
+    done = load_checkpoint(out / before.name, small, before.optimiser(small))
     if done is not None and done.stage == len(before.stages):
         return small
     if before.name in shipped_folders():

@@ -31,7 +31,7 @@ from labkit.training.checkpoint import Progress, load_checkpoint
 from labkit.training.examples import Example, Writer
 from labkit.training.loop import Run, precision, train_step
 from labkit.training.objective import predict
-from labkit.training.optimiser import initial, learning_rate, optimiser
+from labkit.training.optimiser import adamw, initial, learning_rate
 from labkit.training.packing import Batch, batches
 from labkit.training.recipes import qwen3
 from labkit.training.scaling_record import FILE, Scaling, ScalingRun
@@ -65,7 +65,7 @@ def stage_of_width(hidden: int) -> Stage:
 def train_width(hidden: int, tokenizer: PreTrainedTokenizerFast, folder: Path, unseen: Sequence[Batch]) -> ScalingRun:
     """Trains one width, or goes on with it from `folder`, looking at `unseen` batches on the way."""
     stage, model = stage_of_width(hidden), initial(config_of_width(hidden), SEED).train()
-    steps = optimiser(model)
+    steps = adamw(model)
     run = Run(model, steps, load_checkpoint(folder, model, steps) or Progress(), folder)
     left = itertools.islice(stream(stage, tokenizer, SEED, run.progress.step), stage.steps - run.progress.step)
     for batch in progress(left, folder.name, total=stage.steps - run.progress.step):

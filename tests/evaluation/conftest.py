@@ -8,16 +8,9 @@ import transformers as t
 
 from labkit.data import shipped
 from labkit.models import load
+from tests.threads import one_thread  # noqa: F401
 
 t.logging.disable_progress_bar()
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import torch
 
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
+from tests.threads import one_thread  # noqa: F401
 
 TINY = DecoderConfig("llama", 64, 32, 48, 2, 4, 2, 8, 1e-6, 128)
 
@@ -54,11 +55,3 @@ def random_prompts():
         return [torch.randint(0, vocab, (length,), generator=generator).tolist() for length in lengths]
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

@@ -1,7 +1,5 @@
 """Each native kernel against its reference, compiled and not, and its cost against the reference traced."""
 
-import shutil
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +7,6 @@ from hypothesis import strategies as st
 
 from labkit.kernels.block_weights import BlockArena, BlockWeights, MatrixLayouts
 from labkit.kernels.decode_blocks import decode_block_reference, decode_blocks
-from labkit.kernels.native import building
 from labkit.kernels.packed_linear import pack, packed_linear, unpack
 from labkit.kernels.packed_weight import pack as pack_quantized
 from labkit.kernels.quantized_panels import PanelLayout, to_panels
@@ -17,23 +14,8 @@ from labkit.kernels.quantized_weight import QuantizedWeight
 from labkit.kernels.rms_norm import rms_norm_reference
 from labkit.kernels.weight_format import WeightFormat
 from labkit.measure import trace
-from labkit.measure.compilers import COMPILERS
 
 WIDTHS = (torch.float32, torch.bfloat16)
-
-
-@pytest.fixture(params=["compiled", "plain torch"])
-def way(request, monkeypatch):
-    """Both ways an operator can take; the compiled one must really be compiled."""
-    building.native.cache_clear()
-    if request.param == "plain torch":
-        monkeypatch.setenv("CC", "no-such-compiler")
-    elif not any(map(shutil.which, COMPILERS)):
-        pytest.skip("blocked: no C compiler")
-    else:
-        assert building.native("packed_linear") is not None
-    yield
-    building.native.cache_clear()
 
 
 @settings(deadline=None, max_examples=60)

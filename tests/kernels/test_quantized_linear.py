@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import os
 
 import pytest
 import torch
@@ -17,12 +16,6 @@ from labkit.kernels.quantized_weight import QuantizedWeight
 from labkit.kernels.rounded_activations import STEPS, round_activations
 from labkit.kernels.weight_format import SCALE_DTYPES, WeightFormat
 from labkit.measure import trace
-
-
-@pytest.fixture
-def way(way):
-    if os.environ.get("CC") != "no-such-compiler":
-        assert building.native("quantized_linear") is not None
 
 
 def random_weight(fmt, out, inner, seed=0):

@@ -6,6 +6,8 @@ import pytest
 import torch
 import transformers as t
 
+from tests.threads import one_thread  # noqa: F401
+
 t.logging.disable_progress_bar()
 
 FAMILIES = {
@@ -68,11 +70,3 @@ def save_random(tmp_path):
         return folder, model
 
     return save
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

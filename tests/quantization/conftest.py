@@ -5,6 +5,7 @@ import torch
 
 from labkit.models.config import DecoderConfig, MoeConfig
 from labkit.models.decoder import Decoder
+from tests.threads import one_thread  # noqa: F401
 
 
 @pytest.fixture
@@ -18,14 +19,6 @@ def correlated():
         return shared @ mixing + 0.3 * torch.randn(tokens, features, generator=generator, dtype=torch.float64)
 
     return draw
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 DENSE = {"attention_bias": True, "mlp_bias": True, "qk_norm": "head", "tie_word_embeddings": True}

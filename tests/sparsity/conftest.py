@@ -6,6 +6,7 @@ from torch import nn
 
 from labkit.models.config import DecoderConfig, MoeConfig
 from labkit.models.decoder import Decoder
+from tests.threads import one_thread  # noqa: F401
 
 DENSE = DecoderConfig("qwen3", 64, 32, 48, 3, 4, 2, 8, 1e-6, 64, qk_norm="head")
 MOE = DecoderConfig("mixtral", 64, 32, 48, 3, 4, 2, 8, 1e-6, 64, moe=MoeConfig(4, 2, 24, True, (1, 2)))
@@ -40,11 +41,3 @@ def batches():
     """Calibration text: 384 tokens in three batches."""
     generator = torch.Generator().manual_seed(1)
     return [torch.randint(0, 64, (4, 32), generator=generator) for _ in range(3)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

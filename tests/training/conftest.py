@@ -5,21 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-import torch
 import transformers as t
 
 from labkit.data import shipped
 from labkit.training.recipes import qwen3
+from tests.threads import one_thread  # noqa: F401
 
 t.logging.disable_progress_bar()
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from labkit.training.embedding.encoder import encoder_config
 from labkit.training.embedding.objective import info_nce, top_one
 from labkit.training.embedding.run import embedding_step, initial_encoder
 from labkit.training.embedding.saving import save_encoder
-from labkit.training.optimiser import optimiser
+from labkit.training.optimiser import adamw
 from labkit.training.stages import Stage
 from labkit.world import World
 from labkit.world.shire import split_of_shire
@@ -119,7 +119,7 @@ def test_training_in_two_sittings_ends_in_the_same_vectors(recipe, tokenizer, tm
 @pytest.mark.slow
 def test_one_contrast_can_be_learned(recipe, tokenizer):
     encoder = initial_encoder(recipe, tokenizer)
-    steps, contrast = optimiser(encoder), next(contrasts(0, 8, 12))
+    steps, contrast = adamw(encoder), next(contrasts(0, 8, 12))
     seen = [embedding_step(recipe, encoder, steps, contrast, 3e-3) for _ in range(60)]
     floor = contrast.answered.sum(dim=1).float().log().mean().item()  # a question with n answers costs log n at best
     assert seen[-1][0] < floor + 0.3 < seen[0][0]
@@ -132,5 +132,5 @@ def test_a_loss_that_is_lost_stops_before_it_spoils_the_weights(recipe, tokenize
         encoder.projection.weight.fill_(float("nan"))
     before = encoder.transformer.embeddings.tok_embeddings.weight.detach().clone()
     with pytest.raises(ValueError, match="loss"):
-        embedding_step(recipe, encoder, optimiser(encoder), next(contrasts(0, 8, 12)), 1e-3)
+        embedding_step(recipe, encoder, adamw(encoder), next(contrasts(0, 8, 12)), 1e-3)
     assert torch.equal(before, encoder.transformer.embeddings.tok_embeddings.weight)

@@ -9,7 +9,7 @@ from labkit.models import load
 from labkit.training import RECIPES, Recipe, Stage, checkpoint, train, train_recipe
 from labkit.training.checkpoint import FILE, Progress, load_checkpoint, save_checkpoint
 from labkit.training.loop import Run, exact_match, run_stage, train_step
-from labkit.training.optimiser import initial, optimiser
+from labkit.training.optimiser import adamw, initial, muon
 from labkit.training.run import trained
 from labkit.training.stream import stream
 
@@ -26,18 +26,19 @@ def _parameters(model):
     return {name: p.detach().clone() for name, p in model.named_parameters()}
 
 
-def _run(tiny, folder):
+def _run(tiny, folder, optimiser=adamw):
     model = initial(tiny, 0)
     return Run(model, optimiser(model), Progress(), folder)
 
 
-def test_a_run_that_was_stopped_ends_in_the_same_weights(tiny, tokenizer, tmp_path):
-    straight = _run(tiny, tmp_path / "straight")
+@pytest.mark.parametrize("optimiser", [adamw, muon])
+def test_a_run_that_was_stopped_ends_in_the_same_weights(tiny, tokenizer, tmp_path, optimiser):
+    straight = _run(tiny, tmp_path / "straight", optimiser)
     run_stage(straight, STAGE, stream(STAGE, tokenizer, 0), [])
 
-    first = _run(tiny, tmp_path / "stopped")
+    first = _run(tiny, tmp_path / "stopped", optimiser)
     run_stage(first, STAGE, itertools.islice(stream(STAGE, tokenizer, 0), 2), [])  # as a deadline after two steps
-    second = _run(tiny, tmp_path / "stopped")
+    second = _run(tiny, tmp_path / "stopped", optimiser)
     second.progress = load_checkpoint(second.folder, second.model, second.optimiser)
     assert second.progress.step == 2
     run_stage(second, STAGE, stream(STAGE, tokenizer, 0, start=2), [])
@@ -77,8 +78,8 @@ def test_the_checkpoint_of_another_model_is_refused_by_name(tiny, tmp_path):
     run.save()
     other = initial(dataclasses.replace(tiny, num_layers=1), 0)
     with pytest.raises(ValueError, match=FILE):
-        load_checkpoint(tmp_path, other, optimiser(other))
-    assert load_checkpoint(tmp_path / "empty", other, optimiser(other)) is None
+        load_checkpoint(tmp_path, other, adamw(other))
+    assert load_checkpoint(tmp_path / "empty", other, adamw(other)) is None
 
 
 @pytest.mark.slow

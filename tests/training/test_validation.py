@@ -5,7 +5,7 @@ from labkit.training import loop
 from labkit.training.checkpoint import Progress
 from labkit.training.loop import Run, run_stage
 from labkit.training.objective import predict
-from labkit.training.optimiser import initial, optimiser
+from labkit.training.optimiser import adamw, initial
 from labkit.training.sources import course_world
 from labkit.training.stages import Stage
 from labkit.training.stream import stream
@@ -50,7 +50,7 @@ def test_it_stands_in_the_curve(tiny, tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "VALIDATE_EVERY", 4)
     model = initial(tiny, 0)
     batch = next(stream(STAGE, tokenizer, 9))
-    run = Run(model, optimiser(model), Progress(), tmp_path, [batch])
+    run = Run(model, adamw(model), Progress(), tmp_path, [batch])
     run_stage(run, STAGE, stream(STAGE, tokenizer, 0), [])
     first, second = run.progress.curve
     assert "validation_loss" not in first

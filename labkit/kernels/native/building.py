@@ -41,6 +41,16 @@ def native(name: str) -> ctypes.CDLL | None:
         return None
 
 
+def typed(
+    function: ctypes._CFuncPtr, pointers: int, longs: int, ints: int, result: type | None = None
+) -> ctypes._CFuncPtr:
+    """`function`, told that it takes so many pointers, then C longs, then ints, and what it returns."""
+    if function.argtypes is None:
+        function.argtypes = [ctypes.c_void_p] * pointers + [ctypes.c_long] * longs + [ctypes.c_int] * ints
+        function.restype = result
+    return function
+
+
 def build(source: Path, folder: Path) -> ctypes.CDLL:
     """Compile `source` into `folder`, or take what is there from before; raises `Unbuilt` with the reason."""
     try:

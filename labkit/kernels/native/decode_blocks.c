@@ -5,10 +5,6 @@
  * `decode_blocks.py` says what is computed and holds the reference.
  */
 #include "quantized_panels.h"
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 typedef struct {
     const float *attention_norm;
     const void *qkv;
@@ -194,9 +190,5 @@ static void one_thread(const step *b, int me, int all) {
 
 void labkit_decode_blocks(const step *b) {
 #pragma omp parallel num_threads(b->threads) if (b->threads > 1)
-#ifdef _OPENMP
-    one_thread(b, omp_get_thread_num(), omp_get_num_threads());
-#else
-    one_thread(b, 0, 1);
-#endif
+    one_thread(b, ME, ALL);
 }

@@ -1,9 +1,5 @@
 /* y = x W^T + b for a weight packed in panels: float activations, float or bfloat16 weights. See `packed_linear.py`. */
 #include "panels.h"
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 static void one_thread(float *out, const float *x, const void *weight, const float *bias, long rows, long in, long outs,
                        int width, int me, int all) {
     long from, to;
@@ -18,9 +14,5 @@ static void one_thread(float *out, const float *x, const void *weight, const flo
 void labkit_packed_linear(float *out, const float *x, const void *weight, const float *bias, long rows, long in,
                           long outs, int width, int threads) {
 #pragma omp parallel num_threads(threads) if (threads > 1)
-#ifdef _OPENMP
-    one_thread(out, x, weight, bias, rows, in, outs, width, omp_get_thread_num(), omp_get_num_threads());
-#else
-    one_thread(out, x, weight, bias, rows, in, outs, width, 0, 1);
-#endif
+    one_thread(out, x, weight, bias, rows, in, outs, width, ME, ALL);
 }

@@ -1,9 +1,5 @@
 /* y = x W^T + b for a weight of 4 or 8 bits packed in panels. See `quantized_linear.py`. */
 #include "quantized_panels.h"
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 typedef struct {
     float *out;
     const float *x;
@@ -32,9 +28,5 @@ void labkit_quantized_linear(float *out, const float *x, const uint8_t *panels, 
                              void *workspace, long rows, int activation_bits, int whole_row, int threads) {
     linear l = {out, x, panels, layout, bias, workspace, rows, activation_bits, whole_row};
 #pragma omp parallel num_threads(threads) if (threads > 1)
-#ifdef _OPENMP
-    one_thread(&l, omp_get_thread_num(), omp_get_num_threads());
-#else
-    one_thread(&l, 0, 1);
-#endif
+    one_thread(&l, ME, ALL);
 }

@@ -1,9 +1,5 @@
 /* y += x W^T over the active inputs alone, for a weight with one row an input. See `row_skipping.py`. */
 #include "panels.h"
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 enum { ABREAST = 4 };
 
 /* `N` inputs into one row of sums: each sum is fetched and stored once for all of them, not once for each. */
@@ -56,10 +52,6 @@ int labkit_row_skipping(float *y, const float *x, const int64_t *active, const v
     for (long k = 0; k < count; k++)
         if (active[k] < 0 || active[k] >= in) return 1;
 #pragma omp parallel num_threads(threads) if (threads > 1)
-#ifdef _OPENMP
-    run(y, x, active, weight, rows, in, count, panels, width, omp_get_thread_num(), omp_get_num_threads());
-#else
-    run(y, x, active, weight, rows, in, count, panels, width, 0, 1);
-#endif
+    run(y, x, active, weight, rows, in, count, panels, width, ME, ALL);
     return 0;
 }

@@ -1,9 +1,5 @@
 /* y = x W^T for a 2:4 weight in panels, multiplied as it is packed. See `sparse_24_linear.py`. */
 #include "panels.h"
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 enum { BLOCK = 8, GROUP = 4 };
 
 /* For each of 8 outputs the one of four inputs that the lowest two bits of its word name. `inputs` holds them twice.
@@ -66,9 +62,5 @@ static void one_thread(float *y, const float *x, const void *values, const uint3
 void labkit_sparse_24(float *y, const float *x, const void *values, const void *places, long rows, long blocks,
                       long panels, int width, int threads) {
 #pragma omp parallel num_threads(threads) if (threads > 1)
-#ifdef _OPENMP
-    one_thread(y, x, values, places, rows, blocks, panels, width, omp_get_thread_num(), omp_get_num_threads());
-#else
-    one_thread(y, x, values, places, rows, blocks, panels, width, 0, 1);
-#endif
+    one_thread(y, x, values, places, rows, blocks, panels, width, ME, ALL);
 }

@@ -4,6 +4,16 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Which of how many threads runs this, where the compiler knows of threads; else the first of one. */
+#ifdef _OPENMP
+#include <omp.h>
+#define ME omp_get_thread_num()
+#define ALL omp_get_num_threads()
+#else
+#define ME 0
+#define ALL 1
+#endif
+
 typedef float f8 __attribute__((vector_size(32)));
 typedef uint32_t u8 __attribute__((vector_size(32)));
 

@@ -22,7 +22,7 @@ from labkit.training.embedding.objective import info_nce, top_one
 from labkit.training.embedding.recipe import EMBEDDING, EmbeddingRecipe
 from labkit.training.embedding.saving import save_encoder
 from labkit.training.loop import SAVE_EVERY, precision, update
-from labkit.training.optimiser import learning_rate, optimiser
+from labkit.training.optimiser import adamw, learning_rate
 
 logger = logging.getLogger(__name__)
 POINT_EVERY = 25
@@ -66,7 +66,7 @@ def train_embedding_recipe(
     """The same for a recipe of your own, into `folder`."""
     deadline = time.monotonic() + 60 * minutes
     encoder = initial_encoder(recipe, tokenizer).to(choose_device(device)).train()
-    steps = optimiser(encoder)
+    steps = adamw(encoder)
     state = load_checkpoint(folder, encoder, steps) or Progress()
     finished = _steps(recipe, encoder, steps, state, folder, deadline)
     saved = save_encoder(encoder, folder / "model")
