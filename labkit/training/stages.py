@@ -63,7 +63,7 @@ READING = (
 """From one sentence to answers out of three documents, and the facts of the world on the way."""
 
 EVERYTHING = (
-    Stage("everything", _EVERYTHING, steps=3_500, gate="archive-3", bar=0.97, peak=5e-4, length=512, rows=4),
+    Stage("everything", _EVERYTHING, steps=2_500, gate="archive-3", bar=0.97, peak=5e-4, length=512, rows=4),
     Stage("long rows", _EVERYTHING, steps=150, length=1024, rows=2, peak=2e-4, warmup=10),
 )
 """Every task of the course, in documents as they are; the last steps in rows as long as the context."""
