@@ -11,8 +11,8 @@ everything else in fp32:
 |                              |                             |         | Triton: `kernels.triton.quantized_linear`     |
 
 Activations are rounded on the way in (`rounded_activations`): to 8 bits (W4A8, W8A8), or to 16, where the weight alone
-is what makes the difference (W4A16, W8A16) and a product costs two of 8 bits; a GPU takes those of 16 bits as they come.
-Sums are whole numbers within 32 inputs and fp32 beyond.
+is what makes the difference (W4A16, W8A16) and a product costs two of 8 bits. Sums are whole numbers within 32 inputs
+and fp32 beyond. A GPU takes activations of 16 bits as they come, fp16, bf16 or fp32, and does not round them.
 """
 
 from __future__ import annotations

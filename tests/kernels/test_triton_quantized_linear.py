@@ -46,13 +46,20 @@ def test_any_format_for_one_row_and_many(run, name, activations):
     (fmt, inner), (bits, per_row) = FORMATS[name], ACTIVATIONS[activations]
     weight, bias = random_weight(fmt, 37, inner), torch.randn(37)
     packed = pack(weight)
-    for rows, processors in ((1, 1), (1, 8), (19, 1), (65, 1)):  # 8 to fill: programs share the inputs
+    for rows, processors in ((1, 8), (17, 1)):  # 8 to fill: programs share the inputs
         x = torch.randn(rows, inner) * 10 ** torch.randint(-3, 3, (rows, 1))
         found = run(kernels.quantized_linear, x, to_panels(packed), bias, bits, per_row, processors)
         expected, slack = exact(x, weight, bits, per_row)
         assert_within(found, expected + bias, slack + 1e-6 * bias.abs())
         reference = quantized_linear_reference(x, packed, bias, bits, per_row)
         assert_within(found, reference.double(), (2 if bits == 16 else 0.01) * slack + 1e-5 * bias.abs())
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_more_rows_than_a_tile_has(run, bits):
+    weight, x = random_weight(WeightFormat(8), 130, 45), torch.randn(67, 45)
+    found = run(kernels.quantized_linear, x, to_panels(pack(weight)), None, bits, True)
+    assert_within(found, *exact(x, weight, bits, True))
 
 
 def test_full_activations_are_not_rounded(run):

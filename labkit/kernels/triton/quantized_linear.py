@@ -31,7 +31,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from labkit.kernels.packed_linear import PANEL
 from labkit.kernels.quantized_panels import PanelLayout, PanelWeight
 from labkit.kernels.rounded_activations import BLOCK
 from labkit.kernels.triton.language import jit, tl
@@ -169,7 +168,7 @@ def linear_kernel(
     DEPTH: tl.constexpr,
     SPLITS: tl.constexpr,
 ):
-    """y[split, row, out] of a tile. STRIPS a group, 0 if a row is one; SCALES of x for each "block", "row" or "none"."""
+    """y[split, row, out] of a tile. STRIPS a group, 0 if it is a row; SCALES of x: one a "block", a "row", or "none"."""
     panel = tl.program_id(0) * PANELS + tl.arange(0, PANELS)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     split = tl.program_id(2)
