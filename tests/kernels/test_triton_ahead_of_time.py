@@ -45,6 +45,8 @@ def compiled(scheme, rows, capability, **pointers):
     types |= {"x": "*i8"} if activation_bits == 8 else {}
     types |= {"y": "*fp32"} if tiles.splits > 1 else {}
     constants = kernels.constants(layout, tiles, activation_bits, per_row)
+    constants |= {"rows": 1} if rows == 1 else {}  # a launch makes a constant of every 1
+    constants |= {"x_scales": None} if activation_bits == 16 else {}
     return compile_ahead(kernels.linear_kernel, types, constants, SIZES, capability, num_warps=tiles.warps)
 
 

@@ -1,7 +1,7 @@
 """What kernels read of a quantized weight in panels (`quantized_panels`): tiles of codes, and the scales over them.
 
 A strip, the codes of some neighbouring inputs for the 16 outputs of a panel, is a run of bytes, so a tile is read in
-whole cache lines; it comes into the order of outputs and inputs in registers. A code is at most 8 bits with its sign:
+long words; it comes into the order of outputs and inputs after that. A code is at most 8 bits with its sign:
 exact in bf16, whose steps below 256 are whole numbers, so a tensor core multiplies it without an error of its own.
 """
 

@@ -11,7 +11,7 @@ With m rows of k inputs of a bytes each, n outputs, weights of e bytes (scales a
 All four are one kernel. A program owns a tile of outputs and rows, walks along the inputs and asks of each strip the
 product of codes, which tensor cores give, and then the scales: once a group, or once in all where a row has one. Sums
 are fp32, products of int8 whole numbers. The weight is the left operand, so that few rows waste little of a tensor
-core: the side that is padded to 8 is that of the rows.
+core: its side of 64 takes outputs, and only the other, of 16, is filled up.
 
 Activations of 16 bits are what they come as: fp16 and bf16 as they are, fp32 in full (slow: no tensor core does that).
 Those of 8 bits get a scale for each 32 neighbours, which then ask for a correction every 32 inputs, or one a row.
@@ -39,6 +39,8 @@ from labkit.kernels.triton.rounding import rounded_rows
 
 DEEPEST = 128
 """Inputs of a strip at most."""
+FEW_ROWS = 32
+"""Up to here inputs are split among programs: what is added up is little beside the weights."""
 PROGRAMS = 4
 """Programs that a multiprocessor should have, so that one computes while others wait for memory."""
 _TENSOR_CORE_DTYPES = (torch.float16, torch.bfloat16, torch.float32)
@@ -62,15 +64,17 @@ def tiling(layout: PanelLayout, rows: int, processors: int, block_scales: bool =
     >>> layout = PanelLayout(out_features=4096, in_features=4096, bits=4, group_size=32, zeros=0, scale_type=0)
     >>> tiling(layout, rows=1, processors=132)  # 64 tiles of outputs for 132 multiprocessors: eight share the inputs
     Tiling(panels=4, rows=16, depth=32, splits=8, warps=4)
-    >>> tiling(layout, rows=2048, processors=132).splits
-    1
+    >>> tiling(layout, rows=512, processors=132)
+    Tiling(panels=8, rows=64, depth=32, splits=1, warps=8)
     """
-    panels, wide = (4, 16 if rows <= 16 else 32) if rows <= 32 else (8, 64)
+    few = rows <= FEW_ROWS
+    panels, wide = (4, 16 if rows <= 16 else 32) if few else (8, 64)
     group = layout.group_size or DEEPEST
     depth = BLOCK if block_scales else min(group & -group, DEEPEST)  # the largest power of two that divides it
     programs = -(-layout.shape[0] // panels) * -(-rows // wide)
     steps = -(-layout.in_features // depth)
-    splits = min(_power_of_two_below(max(PROGRAMS * processors // programs, 1)), _power_of_two_below(steps))
+    wanted = max(PROGRAMS * processors // programs, 1) if few else 1
+    splits = min(_power_of_two_below(wanted), _power_of_two_below(steps))
     return Tiling(panels, wide, depth, splits, panels)
 
 
@@ -168,7 +172,7 @@ def linear_kernel(
     DEPTH: tl.constexpr,
     SPLITS: tl.constexpr,
 ):
-    """y[split, row, out] of a tile. STRIPS a group, 0 if it is a row; SCALES of x: one a "block", a "row", or "none"."""
+    """y[split, row, out] of a tile. STRIPS a group, 0 if it is a row; SCALES of x: a "block", a "row", or "none"."""
     panel = tl.program_id(0) * PANELS + tl.arange(0, PANELS)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     split = tl.program_id(2)
