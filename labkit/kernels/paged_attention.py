@@ -10,11 +10,14 @@ With t new tokens and n tokens in all of a row, h heads of d elements of e bytes
 | `paged_attention`           | e d (2 h t + 2 kv_heads n)                      | 4 h t n d |
 
 The first copies every block to a place of its own, and the scores through memory; the second is what a kernel must move
-that reads blocks where they lie. Keys beyond a query's own position count, as in `labkit.kernels.attention`.
+that reads blocks where they lie. In C it does so for rows of one new token, which are the rows that wait for memory; a
+chunk of a prompt still gets a copy, once for all of its tokens. Keys beyond a query's own position count, as in
+`labkit.kernels.attention`. Blocks may be of a narrower dtype than queries: what is read is widened.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from itertools import accumulate
 from math import ceil
@@ -24,6 +27,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from labkit.kernels.attention import attention, attention_reference
+from labkit.kernels.native.building import native, typed
+from labkit.kernels.packed_linear import PANEL
 from labkit.measure.costs import Cost, Part, TensorSpec, register_cost
 
 Blocks = Float[Tensor, "blocks block_size kv_heads head"]
@@ -49,7 +54,7 @@ def paged_attention_reference(
     """
     rows = []
     for new, table, seen in zip(q.split(list(query_lengths)), block_tables, context_lengths, strict=True):
-        k, v = (_gathered(blocks, table[None], seen) for blocks in (keys, values))
+        k, v = (_gathered(blocks, table[None], seen).to(q.dtype) for blocks in (keys, values))
         mask = torch.ones(len(new), seen, dtype=torch.bool, device=q.device).tril(seen - len(new))
         rows.append(attention_reference(_heads_first(new), k, v, mask[None, None]))
     return _tokens_first(torch.cat(rows, dim=2))
@@ -65,12 +70,12 @@ def paged_attention(
 ) -> Float[Tensor, "tokens heads head"]:
     """The same by `torch.ops.labkit.paged_attention`. No gradient.
 
-    Raises `ValueError` for lengths that do not fit the tokens and tables.
+    Raises `ValueError` for lengths that do not fit the tokens and tables, `IndexError` for a block that is not there.
     """
     return torch.ops.labkit.paged_attention(q, keys, values, block_tables, list(query_lengths), list(context_lengths))
 
 
-def _composite(
+def _rows(
     q: Tensor,
     keys: Tensor,
     values: Tensor,
@@ -78,15 +83,16 @@ def _composite(
     query_lengths: Sequence[int],
     context_lengths: Sequence[int],
 ) -> Tensor:
-    """Rows that decode in one call, padded to the longest; each chunk of a prompt in a call of its own."""
+    """Rows that decode in one call, each chunk of a prompt in a call of its own."""
     _check(q, keys, block_tables, query_lengths, context_lengths)
+    if all(count == 1 for count in query_lengths):
+        return _one_token_each(q, keys, values, block_tables, list(context_lengths))
     out, ends = torch.empty_like(q), list(accumulate(query_lengths))
     decoding = [row for row, count in enumerate(query_lengths) if count == 1]
     if decoding:
         places = torch.tensor([ends[row] - 1 for row in decoding], device=q.device)
         lengths = [context_lengths[row] for row in decoding]
-        tables = block_tables if len(decoding) == len(query_lengths) else block_tables[decoding]
-        out[places] = _one_token_each(q[places], keys, values, tables, lengths)
+        out[places] = _one_token_each(q[places], keys, values, block_tables[decoding], lengths)
     for row, count in enumerate(query_lengths):
         if count > 1:
             new = slice(ends[row] - count, ends[row])
@@ -95,16 +101,36 @@ def _composite(
 
 
 def _one_token_each(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: list[int]) -> Tensor:
-    most, mask = max(lengths), None
+    widths = keys.dtype in (torch.float32, torch.bfloat16) and q.dtype == torch.float32
+    library = native("paged_attention") if q.is_cpu and widths and q.shape[-1] % PANEL == 0 else None
+    if library is not None:
+        return _compiled(library, q, keys, values, tables, lengths)
+    most, mask = max(lengths), None  # padded to the longest
     if min(lengths) < most:
         held = torch.tensor(lengths, device=q.device)[:, None]
         mask = (torch.arange(most, device=q.device) < held)[:, None, None]
-    k, v = (_gathered(blocks, tables, most) for blocks in (keys, values))
+    k, v = (_gathered(blocks, tables, most).to(q.dtype) for blocks in (keys, values))
     return attention(q[:, :, None], k, v, mask)[:, :, 0]
 
 
+def _compiled(
+    library: ctypes.CDLL, q: Tensor, keys: Tensor, values: Tensor, tables: Tensor, lengths: list[int]
+) -> Tensor:
+    q, keys, values, tables = (t.contiguous() for t in (q, keys, values, tables.long()))
+    (rows, heads, head), (blocks, block_size, kv_heads, _) = q.shape, keys.shape
+    held, longest, threads = torch.tensor(lengths), max(lengths), torch.get_num_threads()
+    out, scratch = torch.empty_like(q), q.new_empty(threads * (head + longest))
+    absent = typed(library.labkit_paged_attention, pointers=7, longs=8, ints=2, result=ctypes.c_int)(
+        *(t.data_ptr() for t in (out, q, keys, values, tables, held, scratch)),
+        *(rows, heads, kv_heads, head, blocks, block_size, tables.shape[1], longest, keys.itemsize, threads),
+    )
+    if absent:
+        raise IndexError(f"A block table names a block that is not there; blocks go from 0 to {blocks - 1}.")
+    return out
+
+
 def _chunk(q: Tensor, keys: Tensor, values: Tensor, table: Tensor, seen: int) -> Tensor:
-    k, v = (_gathered(blocks, table, seen) for blocks in (keys, values))
+    k, v = (_gathered(blocks, table, seen).to(q.dtype) for blocks in (keys, values))
     if len(q) == seen:
         return _tokens_first(attention(_heads_first(q), k, v, causal=True))
     mask = torch.ones(len(q), seen, dtype=torch.bool, device=q.device).tril(seen - len(q))
@@ -156,9 +182,7 @@ def _cost(
     slot, (_, heads, head) = keys.nbytes // (keys.shape[0] * keys.shape[1]), q.shape
     read = sum(context_lengths) * slot
     entries = sum(ceil(seen / keys.shape[1]) for seen in context_lengths) * block_tables.itemsize
-    return Cost(
-        4 * heads * head * pairs, reads=[q, Part(keys, read), Part(values, read), Part(block_tables, entries)]
-    )
+    return Cost(4 * heads * head * pairs, reads=[q, Part(keys, read), Part(values, read), Part(block_tables, entries)])
 
 
 _LIBRARY = torch.library.Library("labkit", "FRAGMENT")
@@ -166,7 +190,7 @@ _LIBRARY.define(
     "paged_attention(Tensor q, Tensor keys, Tensor values, Tensor block_tables, int[] query_lengths, "
     "int[] context_lengths) -> Tensor"
 )
-_LIBRARY.impl("paged_attention", _composite, "CPU")
-_LIBRARY.impl("paged_attention", _composite, "CUDA")
+_LIBRARY.impl("paged_attention", _rows, "CPU")
+_LIBRARY.impl("paged_attention", _rows, "CUDA")
 _LIBRARY.impl("paged_attention", lambda q, *rest: torch.empty_like(q), "Meta")
 register_cost("labkit::paged_attention", _cost)

@@ -8,12 +8,12 @@ to its own blocks alone, and is to the decoder what any other cache is.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from labkit.kernels.paged_attention import paged_attention
 from labkit.models.config import DecoderConfig
@@ -58,12 +58,13 @@ class PagedStep:
     def __init__(self, cache: PagedKVCache, spans: list[Span]) -> None:
         self.cache, self.counts = cache, [span.count for span in spans]
         self.ends = [span.start + span.count for span in spans]
-        size, device = cache.keys.shape[2], cache.keys.device
-        tables = pad_sequence([torch.tensor(span.block_table) for span in spans], batch_first=True)
-        places = [torch.arange(span.start, span.start + span.count) for span in spans]
-        slots = [table[place // size] * size + place % size for table, place in zip(tables, places, strict=True)]
-        self.block_tables, self.slot_mapping = tables.to(device), torch.cat(slots).to(device)
-        self.positions = torch.cat(places)[None].to(device)
+        size, device, width = cache.keys.shape[2], cache.keys.device, max(len(span.block_table) for span in spans)
+        tables = [span.block_table + [0] * (width - len(span.block_table)) for span in spans]
+        places = [range(span.start, span.start + span.count) for span in spans]
+        slots = [table[p // size] * size + p % size for table, row in zip(tables, places, strict=True) for p in row]
+        self.block_tables = torch.tensor(tables, device=device)
+        self.slot_mapping = torch.tensor(slots, device=device)
+        self.positions = torch.tensor([list(chain(*places))], device=device)
 
     def begin(self, tokens: Int[Tensor, "1 tokens"], positions: Int[Tensor, "1 tokens"] | None = None) -> PagedStep:
         """Raises `ValueError` for other tokens than the spans have: positions are known from them."""
@@ -78,9 +79,8 @@ class PagedStep:
         keys, values = self.cache.keys[layer], self.cache.values[layer]
         for blocks, new in ((keys, k), (values, v)):
             blocks.flatten(0, 1).index_copy_(0, self.slot_mapping, new[0].transpose(0, 1).to(blocks.dtype))
-        q = q[0].transpose(0, 1).to(keys.dtype)
-        seen = paged_attention(q, keys, values, self.block_tables, self.counts, self.ends)
-        return seen.to(v.dtype).transpose(0, 1)[None]
+        seen = paged_attention(q[0].transpose(0, 1), keys, values, self.block_tables, self.counts, self.ends)
+        return seen.transpose(0, 1)[None]
 
     def end(self) -> None:
         """The scheduler counts what is computed."""
