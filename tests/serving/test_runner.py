@@ -22,6 +22,8 @@ from labkit.serving.paged_cache import PagedKVCache
 from labkit.serving.runner import Batch, ModelRunner
 from labkit.serving.scheduler import Scheduler
 from labkit.serving.sequence import Sequence, Status
+from labkit.serving.static_batching import StaticBatching
+from labkit.serving.static_runner import StaticRunner
 from tests.generation.agreement import ALLOWED, Agreement
 from tests.serving.decoders import CONFIGS, decoder
 from tests.threads import one_thread  # noqa: F401
@@ -176,6 +178,26 @@ def test_streams_of_the_engine_bring_the_tokens_while_others_leave():
     for n, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         alone = generate(model, [prompt], 12, sampling=GREEDY, stop=NEVER).tokens[0]
         assert answer == list(alone[: 3 if n % 3 == 0 else 12])
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_static_batches_write_the_same_answers(name):
+    model, scheduler = decoder(name), StaticBatching(4, 200)
+    prompts = [[n, n + 1, 3, 4, 5][: 1 + n % 5] for n in range(14)]
+    lengths = [1 + 5 * n % 13 for n in range(14)]
+
+    async def main():
+        async with Engine(scheduler, StaticRunner(model)) as engine:
+            users = (
+                received(engine, Sequence(n, *asked), 2 if n % 6 == 5 else None)
+                for n, asked in enumerate(zip(prompts, lengths, strict=True))
+            )
+            return await asyncio.gather(*users)
+
+    for n, answer in enumerate(asyncio.run(main())):
+        alone = generate(model, [prompts[n]], lengths[n], sampling=GREEDY, stop=NEVER).tokens[0]
+        assert answer == list(alone[: 2 if n % 6 == 5 else None])
+    assert scheduler.num_padding_tokens > 0
 
 
 def test_the_event_loop_goes_on_while_the_model_computes():
