@@ -174,6 +174,8 @@ class CompletionHandler(Handler):
 
     async def _taken(self, written: Awaitable[None]) -> None:
         """Waits until the system has taken all, so that a slow reader's answer stays in the engine, as numbers."""
+        if not self.request.connection.stream.writing():
+            return  # as a rule it has
         try:
             async with asyncio.timeout(self.stalled):
                 await written

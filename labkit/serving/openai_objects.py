@@ -11,6 +11,8 @@ from uuid import uuid4
 from labkit.serving.completion_request import CompletionRequest
 from labkit.serving.service import Piece
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # made once: one is sent for every token
+
 
 @dataclass(frozen=True)
 class AnswerObjects:
@@ -75,5 +77,5 @@ def event(data: dict[str, Any] | str) -> bytes:
     >>> event("[DONE]")
     b'data: [DONE]\\n\\n'
     """
-    text = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
+    text = data if isinstance(data, str) else _encode(data)
     return f"data: {text}\n\n".encode()
