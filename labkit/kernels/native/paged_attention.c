@@ -5,7 +5,7 @@
  */
 #include "panels.h"
 #include <math.h>
-enum { RUN = 4 * PANEL }; /* elements of a value whose sums stay in registers */
+enum { RUN = 4 * PANEL, ABREAST = 4 }; /* elements of a value whose sums stay in registers; keys together */
 
 typedef struct {
     const char *keys, *values;
@@ -23,14 +23,19 @@ ALWAYS void in_widened_order(float *to, const float *from, long head, const int 
         for (long j = 0; j < PANEL; j++) to[i + j] = scale * from[i + (width == 2 ? j % 8 * 2 + j / 8 : j)];
 }
 
-ALWAYS float score(const float *q, const char *key, long head, const int width) {
-    f8 s0 = {0}, s1 = {0}, w0, w1;
+/* One query and `N` keys, `step` bytes apart: one sum alone would wait for itself. */
+ALWAYS void scores(const int N, const int width, float *out, const float *q, const char *key, long step, long head) {
+    f8 s[ABREAST], w0, w1;
+    for (int j = 0; j < N; j++) s[j] = (f8){0};
     for (long i = 0; i < head / PANEL; i++) {
-        weights_of(key, i, width, &w0, &w1);
-        s0 += load(q + i * PANEL) * w0;
-        s1 += load(q + i * PANEL + 8) * w1;
+        f8 q0 = load(q + i * PANEL), q1 = load(q + i * PANEL + 8);
+        for (int j = 0; j < N; j++) {
+            weights_of(key + j * step, i, width, &w0, &w1);
+            s[j] += q0 * w0;
+            s[j] += q1 * w1;
+        }
     }
-    return sum(s0 + s1);
+    for (int j = 0; j < N; j++) out[j] = sum(s[j]);
 }
 
 /* `N` panels of elements of the weighted values of a row, from byte `skip` of each value on. */
@@ -67,12 +72,12 @@ ALWAYS void head_group(const int width, float *out, const float *q, const paged 
         in_widened_order(turned, q + (row * p->heads + h) * D, D, width, 1.0f / sqrtf((float)D));
         for (long s = 0; s < count; s += p->block_size) {
             const char *key = first_of(p, p->keys, table[s / p->block_size], g, width);
-            long end = count - s < p->block_size ? count - s : p->block_size;
-            for (long t = 0; t < end; t++, key += p->kv_heads * D * width) {
-                weights[s + t] = score(turned, key, D, width);
-                best = weights[s + t] > best ? weights[s + t] : best;
-            }
+            long end = count - s < p->block_size ? count - s : p->block_size, t = 0, step = p->kv_heads * D * width;
+            for (; t + ABREAST <= end; t += ABREAST)
+                scores(ABREAST, width, weights + s + t, turned, key + t * step, step, D);
+            for (; t < end; t++) scores(1, width, weights + s + t, turned, key + t * step, step, D);
         }
+        for (long s = 0; s < count; s++) best = weights[s] > best ? weights[s] : best;
         for (long s = 0; s < count; s++) weights[s] = exp_of(weights[s] - best);
         for (long s = 0; s < count; s++) total += weights[s];
         long i = 0;
