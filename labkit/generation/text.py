@@ -8,8 +8,8 @@ from transformers import PreTrainedTokenizerBase
 
 from labkit.generation.decoding import Step
 
-# Part of a character; the sign that takes the space after it away (GLUE of `labkit.training.tokenizer`).
-_UNFINISHED = ("\N{REPLACEMENT CHARACTER}", "\x1f")
+UNFINISHED = ("\N{REPLACEMENT CHARACTER}", "\x1f")
+"""Part of a character; the sign that takes the space after it away (`GLUE` of `labkit.training.tokenizer`)."""
 
 
 def text_pieces(tokenizer: PreTrainedTokenizerBase, steps: Iterable[Step], row: int = 0) -> Iterator[str]:
@@ -23,7 +23,7 @@ def text_pieces(tokenizer: PreTrainedTokenizerBase, steps: Iterable[Step], row: 
     shown, text = "", ""
     for step in steps:
         text = tokenizer.decode(step.rows[row].new, skip_special_tokens=True)
-        if step.tokens[row] and not text.endswith(_UNFINISHED) and text != shown:
+        if step.tokens[row] and not text.endswith(UNFINISHED) and text != shown:
             yield text[len(shown) :]
             shown = text
     if text != shown:

@@ -208,8 +208,11 @@ class Decoder(nn.Module):
         cache: Cache | None = None,
         positions: Int[Tensor, "batch seq"] | None = None,
         last_only: bool = False,
+        columns: Int[Tensor, " columns"] | None = None,
     ) -> Float[Tensor, "batch seq vocab"]:
         """Logits of the next token after each token; with `last_only` after the last column alone (seq is then 1).
+
+        With `columns` after those alone (seq is then their number): rows side by side in one end in several places.
 
         With a cache the tokens follow what it holds, and it holds them afterwards. `positions` are needed only for
         padded batches (-1 is padding, whose logits mean nothing); see `positions_from_mask`.
@@ -220,4 +223,8 @@ class Decoder(nn.Module):
         for block in self.layers:
             x = block(x, cos, sin, step)
         step.end()
-        return self.lm_head(self.norm(x[:, -1:] if last_only else x))
+        if last_only:
+            x = x[:, -1:]
+        elif columns is not None:
+            x = x[:, columns]
+        return self.lm_head(self.norm(x))

@@ -68,6 +68,11 @@ class Engine:
         with suppress(asyncio.CancelledError, Exception):  # a failure was told to every stream
             await loop
 
+    @property
+    def running(self) -> bool:
+        """Whether requests are served: not before, not after, and not once the model has failed."""
+        return self._loop is not None and not self._loop.done()
+
     async def stream(self, sequence: Sequence) -> AsyncGenerator[int, None]:
         """The tokens of a request as they are drawn; closing the generator cancels it.
 
@@ -111,7 +116,7 @@ class Engine:
             self._outboxes[sequence].put_nowait(None)
 
     def _check(self, sequence: Sequence) -> None:
-        if self._loop is None or self._loop.done():
+        if not self.running:
             raise EngineStoppedError("The engine does not run; start it with `async with`.") from self._failure()
         if len(self.scheduler.waiting) >= self._max_waiting:
             raise EngineBusyError(f"{self._max_waiting} requests wait already; try again later.")

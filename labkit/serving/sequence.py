@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import torch
+
+    from labkit.generation.sampling import Sampling
 
 
 class Status(Enum):
@@ -26,13 +31,16 @@ class Status(Enum):
 class Sequence:
     """`token_ids` begins as the prompt and grows by a token whenever all of it is computed.
 
-    Raises `ValueError` for an empty prompt or nothing to write.
+    The next token is the best one, or chosen by `sampling` with the request's own `generator`, so that what others
+    draw meanwhile changes nothing. Raises `ValueError` for an empty prompt or nothing to write.
     """
 
     request_id: int
     token_ids: list[int]
     max_tokens: int
     stop_tokens: Iterable[int] = frozenset()
+    sampling: Sampling | None = None
+    generator: torch.Generator | None = None
     status: Status = Status.WAITING
     block_table: list[int] = field(default_factory=list)
     block_hashes: list[bytes] = field(default_factory=list)
