@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit.cli import grade, rag, release
+from labkit.cli import grade, rag, release, serve
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     ship.add_argument("name", help="a name that train takes")
     ship.add_argument("--out", type=Path, default=Path("bench/training"), help="folder that train wrote to")
     rag.add_arguments(command("rag", rag.run, "answer a question from a folder of your own texts, with its source"))
+    serve.add_arguments(command("serve", serve.run, "serve a model to OpenAI clients on this machine"))
     release.add_arguments(command("release", release.run, "write the learner editions for a class, scanned for leaks"))
     grade.add_arguments(command("grade", grade.run, "grade a folder of strangers' notebooks in a sandbox"))
     bench = command("bench", _bench, "run the timed comparisons and write them as JSON")
