@@ -33,9 +33,9 @@ def _name(requirement: str) -> str:
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_the_lock_holds_every_requirement_at_its_pin(python):
     lock = _lock(python)
-    for requirement in _requirements():
-        name, _, pin = requirement.partition("==")
-        assert lock[name.lower()] == (pin or lock[name.lower()])
+    for requirement in map(Requirement, _requirements()):
+        name, pin = requirement.name.lower(), str(requirement.specifier).removeprefix("==")
+        assert lock[name] == (pin or lock[name])
 
 
 def test_torch_is_pinned_exactly():

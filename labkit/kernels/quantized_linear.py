@@ -7,10 +7,12 @@ everything else in fp32:
 |------------------------------|-----------------------------|---------|-----------------------------------------------|
 | `quantized_linear_reference` | 4 (m k + m n) + (e + 8) k n | 2 m k n | writes the weight out as fp32, then torch     |
 | `quantized_linear`           | 4 (m k + m n) + e k n       | 2 m k n | unpacks in registers (C), once for some rows  |
+| the same on a GPU            | (m k + m n) a + e k n       | 2 m k n | the same bytes, activations of a bytes, in    |
+|                              |                             |         | Triton: `kernels.triton.quantized_linear`     |
 
 Activations are rounded on the way in (`rounded_activations`): to 8 bits (W4A8, W8A8), or to 16, where the weight alone
 is what makes the difference (W4A16, W8A16) and a product costs two of 8 bits. Sums are whole numbers within 32 inputs
-and fp32 beyond.
+and fp32 beyond. A GPU takes activations of 16 bits as they come, fp16, bf16 or fp32, and does not round them.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from labkit.kernels.native.building import native, typed
 from labkit.kernels.packed_weight import PackedWeight
 from labkit.kernels.quantized_panels import PanelLayout, PanelWeight, from_panels
 from labkit.kernels.rounded_activations import BLOCK, STEPS, round_activations
+from labkit.kernels.triton.running import triton_runs
 from labkit.measure.costs import Cost, TensorSpec, register_cost
 
 
@@ -98,6 +101,17 @@ def _on_cpu(
     return y.to(x.dtype)
 
 
+def _on_gpu(
+    x: Tensor, panels: Tensor, layout: Sequence[int], bias: Tensor | None, activation_bits: int, per_row: bool
+) -> Tensor:
+    if not triton_runs():
+        return _composite(x, panels, layout, bias, activation_bits, per_row)
+    from labkit.kernels.triton import quantized_linear as kernels  # triton takes a second to import
+
+    weight = PanelWeight(panels, PanelLayout(*layout))
+    return kernels.quantized_linear(x, weight, bias, activation_bits, per_row)
+
+
 def _composite(
     x: Tensor, panels: Tensor, layout: Sequence[int], bias: Tensor | None, activation_bits: int, per_row: bool
 ) -> Tensor:
@@ -139,6 +153,6 @@ _LIBRARY.define(
     "quantized_linear(Tensor x, Tensor panels, int[] layout, Tensor? bias, int activation_bits, bool per_row) -> Tensor"
 )
 _LIBRARY.impl("quantized_linear", _on_cpu, "CPU")
-_LIBRARY.impl("quantized_linear", _composite, "CUDA")
+_LIBRARY.impl("quantized_linear", _on_gpu, "CUDA")
 _LIBRARY.impl("quantized_linear", lambda x, panels, layout, *_: x.new_empty((*x.shape[:-1], layout[0])), "Meta")
 register_cost("labkit::quantized_linear", _cost)

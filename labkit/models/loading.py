@@ -53,7 +53,8 @@ def load(
     """A model in evaluation mode with its tokenizer and card, from a shipped name, a local folder or a hub id.
 
     `quantization` is None, a scheme of bitsandbytes ("int8", "nf4", "nf4-double", "fp4") or one of ours, named by the
-    bits of weights and activations ("w4a16", "w4a8", "w8a16", "w8a8"), which computes from packed weights on a CPU.
+    bits of weights and activations ("w4a16", "w4a8", "w8a16", "w8a8"), which computes from packed weights, in C on a
+    CPU and in Triton on a GPU.
     `dtype` "auto" is bf16 where the hardware has it and is fast at it, fp16 on older GPUs, fp32 elsewhere. `backend`
     "labkit" is our decoder; "transformers" gives transformers' own model, of any architecture, over all GPUs there are
     when one is too small.

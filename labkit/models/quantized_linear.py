@@ -29,8 +29,9 @@ class LayerFormat(NamedTuple):
 class QuantizedLinear(nn.Module):
     """x W^T + b from packed weights; only the bias is a parameter.
 
-    Formats that have an order in panels (`fits_panels`) are held in it and run in C; others are held as their tensors'
-    bytes and unpacked at each call. Bytes are the same: only they and what fills the last panel are in memory.
+    Formats that have an order in panels (`fits_panels`) are held in it, on a GPU as on a CPU, and run in C or Triton;
+    others are held as their tensors' bytes and unpacked at each call. Bytes are the same: only they and what fills the
+    last panel are in memory.
     `state_dict` gives the tensors of `PackedWeight`, as they stand in a file.
     """
 
