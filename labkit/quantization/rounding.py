@@ -10,6 +10,7 @@ import dataclasses
 
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from labkit.kernels.nearest_codes import checked, divisor, nearest_codes
 from labkit.kernels.quantized_weight import QuantizedWeight
