@@ -43,6 +43,47 @@ def matmul_cost(m, k, n, bytes_per_element):
         hint="depend on all three sizes",
         figures=3,
     ),
+    Walk(
+        notebook="01_one_architecture.ipynb",
+        exercise="parameters",
+        solution="""@lab.check
+def parameters(config):
+    hidden, head = config["hidden_size"], config["head_dim"]
+    heads = config["num_attention_heads"] + config["num_key_value_heads"]
+    layer = 2 * hidden * heads * head + 3 * hidden * config["intermediate_size"]
+    tables = 1 if config["tie_word_embeddings"] else 2
+    return config["num_hidden_layers"] * layer + tables * config["vocab_size"] * hidden
+""",
+        mistake=("+ 3 * hidden", "+ 2 * hidden"),
+        diagnosis="two matrices in the MLP",
+        hint="one after the other",
+        figures=3,
+    ),
+    Walk(
+        notebook="02_why_decoding_is_slow.ipynb",
+        exercise="tokens_processed",
+        solution="""@lab.check
+def tokens_processed(prompt, new):
+    return new * prompt + new * (new - 1) // 2, prompt + new - 1
+""",
+        mistake=("prompt + new - 1", "prompt + new"),
+        diagnosis="you fed the last token too",
+        hint="pass after pass",
+        figures=2,
+    ),
+    Walk(
+        notebook="06_quantization.ipynb",
+        exercise="pack_codes",
+        solution="""@lab.check
+def pack_codes(codes, bits):
+    row = sum(code << (n * bits) for n, code in enumerate(codes))
+    return list(row.to_bytes(-(-len(codes) * bits // 8), "little"))
+""",
+        mistake=('"little"', '"big"'),
+        diagnosis="you turned the order of the bytes",
+        hint="one long row of bits",
+        figures=3,
+    ),
 )
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
