@@ -6,7 +6,8 @@ two models agree along what the larger one writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
@@ -84,13 +85,15 @@ def course_prompts(tokenizer: PreTrainedTokenizerBase, world: World, count: int 
     strangers = {e.id for e in world.entities if world.split(e) == "test"}
     documents = [d.text for d in world.documents("before") if all(t.subject in strangers for t in d.triples)]
     library = standard_library()
-    prompts["prose"] = [_head(tokenizer, text) for text in documents[:count]]
-    prompts["Python"] = [_head(tokenizer, library.text(file)) for file in list(library.split("test"))[:count]]
+    prompts["prose"] = _heads(tokenizer, documents, count)
+    prompts["Python"] = _heads(tokenizer, map(library.text, library.split("test")), count)
     return prompts
 
 
-def _head(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    return tokenizer(text[: 20 * HEAD], add_special_tokens=False)["input_ids"][:HEAD]
+def _heads(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], count: int) -> list[list[int]]:
+    """The first `HEAD` tokens of the first `count` texts that have as many; some modules are empty."""
+    heads = (tokenizer(text[: 20 * HEAD], add_special_tokens=False)["input_ids"][:HEAD] for text in texts)
+    return list(itertools.islice((head for head in heads if len(head) == HEAD), count))
 
 
 def _percent(estimate: Estimate) -> str:
