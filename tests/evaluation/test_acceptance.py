@@ -57,5 +57,5 @@ def test_the_prompts_of_the_course_hold_every_kind_of_text():
     tokenizer = AutoTokenizer.from_pretrained(shipped("tokenizer"))
     prompts = course_prompts(tokenizer, World(), 40)  # some of the first forty modules are empty
     assert {"closed book, one-hop", "document to JSON", "prose", "Python"} <= set(prompts)
-    assert all(len(several) == 40 for several in prompts.values())
+    assert all(prompts.values()) and len(prompts["Python"]) == len(prompts["prose"]) == 40
     assert all(len(tokens) == 32 for tokens in prompts["prose"] + prompts["Python"])
