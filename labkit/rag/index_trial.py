@@ -129,7 +129,9 @@ def vector_table(folder: Path, batches: Iterable[Float[np.ndarray, "batch width"
             yield pa.record_batch([numbers, pa.FixedSizeListArray.from_arrays(batch.ravel(), width)], schema=schema)
             first += len(batch)
 
-    return lancedb.connect(folder).create_table("vectors", data=rows(), schema=schema, mode="overwrite")
+    database = lancedb.connect(folder)
+    database.drop_table("vectors", ignore_missing=True)  # overwriting what is not there prints a warning with its path
+    return database.create_table("vectors", data=rows(), schema=schema)
 
 
 def found(table: LanceTable, query: Float[np.ndarray, " width"], effort: Effort | None = None) -> list[int]:

@@ -72,6 +72,20 @@ def tokens_processed(prompt, new):
         figures=2,
     ),
     Walk(
+        notebook="05_sparsity.ipynb",
+        exercise="crossover_density",
+        solution="""@lab.check
+def crossover_density(rows, columns, value_bytes, index_bytes):
+    dense = rows * columns * value_bytes
+    starts = (rows + 1) * index_bytes
+    return max((dense - starts) / (value_bytes + index_bytes) / (rows * columns), 0.0)
+""",
+        mistake=("(rows + 1)", "rows"),
+        diagnosis="as many starts as rows",
+        hint="bytes of both formats",
+        figures=3,
+    ),
+    Walk(
         notebook="06_quantization.ipynb",
         exercise="pack_codes",
         solution="""@lab.check

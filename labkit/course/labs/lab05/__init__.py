@@ -15,10 +15,10 @@ TITLE = "Pruning and sparsity"
 PREDICTIONS = (
     Prediction("half of the weights", "How many times faster is a layer half of whose weights are zero?", "x"),
     Prediction("CSR wins below", "Below which density is a sparse layer faster than the dense one?"),
-    Prediction("2:4 bytes", "Which share of its bytes does a 2:4 layer still take in 16 bits?"),
     Prediction(
         "outliers and magnitude", "How many times more does magnitude pruning harm than Wanda, with outliers?", "x"
     ),
+    Prediction("2:4 bytes", "Which share of its bytes does a 2:4 layer still take in 16 bits?"),
     Prediction("half of the channels", "How many times faster is a network with half of its channels?", "x"),
     Prediction(
         "rows until skipping loses", "How many rows at once until skipping inactive inputs no longer pays?", "rows"
