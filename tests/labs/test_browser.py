@@ -57,7 +57,7 @@ def parameters(config):
         mistake=("+ 3 * hidden", "+ 2 * hidden"),
         diagnosis="two matrices in the MLP",
         hint="one after the other",
-        figures=3,
+        figures=2,
     ),
     Walk(
         notebook="02_why_decoding_is_slow.ipynb",
