@@ -96,7 +96,7 @@ def pack_codes(codes, bits):
         mistake=('"little"', '"big"'),
         diagnosis="you turned the order of the bytes",
         hint="one long row of bits",
-        figures=3,
+        figures=2,
     ),
 )
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
