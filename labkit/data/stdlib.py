@@ -7,6 +7,7 @@ another text.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import platform
 import sysconfig
@@ -44,8 +45,9 @@ class StandardLibrary:
         return (f for f in self.files if zlib.crc32(f.encode()) % 20 in places)
 
 
+@functools.cache
 def standard_library(folder: Path | None = None) -> StandardLibrary:
-    """Reads the file list of the running Python; ShippedFileError where its library is not in plain files."""
+    """The library of the running Python, read once a process; ShippedFileError where it is not in plain files."""
     folder = folder or Path(sysconfig.get_path("stdlib"))
     files = tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.py") if _wanted(p, folder)))
     if not files:

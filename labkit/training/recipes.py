@@ -16,7 +16,7 @@ import torch
 from labkit.models.config import DecoderConfig, MoeConfig, RopeConfig
 from labkit.models.decoder import Decoder
 from labkit.training.optimiser import adamw, muon
-from labkit.training.stages import EVERYTHING, READING, Stage
+from labkit.training.stages import EVERYTHING, ONWARD, READING, Stage
 from labkit.training.tokenizer import CONTEXT, END, PAD, SPECIAL, VOCAB_SIZE
 
 
@@ -69,9 +69,9 @@ SMALL = qwen3(hidden=128, layers=4, heads=2, kv_heads=1)
 LARGE = qwen3(hidden=256, layers=6, heads=4, kv_heads=2)
 
 
-def _grown(name: str, summary: str, config: DecoderConfig) -> Recipe:
+def _grown(name: str, summary: str, config: DecoderConfig, stages: tuple[Stage, ...] = EVERYTHING + ONWARD) -> Recipe:
     """Every task of the course, from course-seed on."""
-    return Recipe(name, summary, config, EVERYTHING, grown_from="course-seed", optimiser=muon)
+    return Recipe(name, summary, config, stages, grown_from="course-seed", optimiser=muon)
 
 
 RECIPES = {
@@ -84,10 +84,14 @@ RECIPES = {
             "decoder that answers from memory and from passages, writes JSON and Python, and calculates",
             LARGE,
         ),
-        _grown(
+        _grown("course-trunk", "what course-dense is before its last stage", LARGE, EVERYTHING),
+        Recipe(
             "course-moe",
             "decoder of 8 experts a layer, 2 of them for each token: as much work a token as course-dense",
             with_experts(LARGE, count=8, chosen=2),
+            ONWARD,
+            grown_from="course-trunk",
+            optimiser=muon,
         ),
     )
 }

@@ -6,6 +6,7 @@ None speaks of an entity of validation or test, and none asks a validation or te
 from __future__ import annotations
 
 import functools
+import itertools
 import random
 from collections.abc import Callable, Iterator
 
@@ -22,6 +23,8 @@ from labkit.world.reading import CURRICULUM, Level, Reading
 Source = Callable[[int, Writer], Iterator[Example]]
 QUESTIONS_A_FACT = 4
 """Questions in a row in one closed-book example: more signal a token, each fact far from its own answer."""
+PASSED_OVER = 4
+"""Of so many pairs of document and JSON one is taken: a block then draws its names from several shires."""
 LINES = 40
 """Lines of Python in one example."""
 
@@ -63,7 +66,7 @@ def two_hop(seed: int, writer: Writer) -> Iterator[Example]:
 
 def extraction(seed: int, writer: Writer) -> Iterator[Example]:
     """Documents and their JSON."""
-    for pair in extractions(seed):
+    for pair in itertools.islice(extractions(seed), None, None, PASSED_OVER):
         yield writer.conversation([(prompts.extraction(pair.text, pair.schema["properties"]), pair.answer)])
 
 

@@ -54,6 +54,20 @@ _EVERYTHING = {
     "prose": 0.2,
     "python": 0.15,
 }
+_ONWARD = {
+    "reading-6": 0.5,
+    "roll-call": 0.5,
+    "archive-1": 1,
+    "archive-2": 2,
+    "archive-3": 7,
+    "two-hop": 0.5,
+    "extraction": 5,
+    "arithmetic": 1.5,
+    "facts": 2,
+    "statements": 0.2,
+    "prose": 0.2,
+    "python": 0.15,
+}
 
 READING = (
     Stage("sentences", _SENTENCES, steps=8_000, gate="roll-call", bar=0.85, rows=4),
@@ -67,3 +81,6 @@ EVERYTHING = (
     Stage("long rows", _EVERYTHING, steps=150, length=1024, rows=2, peak=2e-4, warmup=10),
 )
 """Every task of the course, in documents as they are; the last steps in rows as long as the context."""
+
+ONWARD = (Stage("onward", _ONWARD, steps=2_000, gate="archive-3", bar=0.99, peak=5e-4, length=1024, rows=2),)
+"""The same tasks, most of it reading: what every shipped decoder ends with, the mixture of experts too."""

@@ -3,6 +3,7 @@ from itertools import islice
 import pytest
 
 from labkit.world import CUTOFF, RELATIONS, Entity, World, fresh_shires
+from labkit.world.names import REGIONS
 
 
 def test_world_is_as_large_as_promised(world):
@@ -75,3 +76,9 @@ def test_fresh_shires_name_nobody_of_the_world(world):
 def test_each_split_has_entities_of_every_kind(world, split):
     kinds = {e.kind for e in world.entities if world.split(e) == split}
     assert kinds == {"town", "site", "instrument", "firm", "person"}
+
+
+def test_the_first_fresh_shires_of_many_seeds_come_from_every_region():
+    towns = {next(e.bare_name for e in next(fresh_shires(seed)).entities if e.kind == "town") for seed in range(40)}
+    for region in REGIONS:
+        assert any(name.lower().endswith(region.towns) for name in towns), region.name
