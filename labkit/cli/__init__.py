@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command("models", _models, "list the models that load without a network")
     train = command("train", _train, "train one of the course's models by its recipe; goes on where it stopped")
-    train.add_argument("name", help="course-embed; or course-seed, and then course-dense, course-draft or course-moe")
+    order = "course-embed; or course-seed, then course-draft, course-dense or course-trunk, and then course-moe"
+    train.add_argument("name", help=order)
     train.add_argument("--out", type=Path, default=Path("bench/training"), help="folder for checkpoints and weights")
     train.add_argument("--minutes", type=float, default=75, help="stop after so long, keeping a checkpoint")
     ship = command("ship", _ship, "ask a trained model everything and put it, with its card, into data/models")
