@@ -69,7 +69,7 @@ SMALL = qwen3(hidden=128, layers=4, heads=2, kv_heads=1)
 LARGE = qwen3(hidden=256, layers=6, heads=4, kv_heads=2)
 
 
-def _grown(name: str, summary: str, config: DecoderConfig, stages: tuple[Stage, ...] = EVERYTHING + ONWARD) -> Recipe:
+def _grown(name: str, summary: str, config: DecoderConfig, stages: tuple[Stage, ...] = EVERYTHING) -> Recipe:
     """Every task of the course, from course-seed on."""
     return Recipe(name, summary, config, stages, grown_from="course-seed", optimiser=muon)
 
@@ -83,8 +83,9 @@ RECIPES = {
             "course-dense",
             "decoder that answers from memory and from passages, writes JSON and Python, and calculates",
             LARGE,
+            EVERYTHING + ONWARD,
         ),
-        _grown("course-trunk", "what course-dense is before its last stage", LARGE, EVERYTHING),
+        _grown("course-trunk", "what course-dense is before its last stages", LARGE),
         Recipe(
             "course-moe",
             "decoder of 8 experts a layer, 2 of them for each token: as much work a token as course-dense",

@@ -87,5 +87,5 @@ ONWARD = (
     Stage("onward", _ONWARD, steps=2_000, gate="archive-3", bar=0.99, peak=5e-4, length=1024, rows=2),
     Stage("contested", _CONTESTED, steps=2_000, gate="dossier", bar=0.99, peak=5e-4, length=1024, rows=2),
 )
-"""The same tasks, most of it reading, in the end out of documents that contradict each other: the last stages of every
-shipped decoder, the mixture of experts too."""
+"""The same tasks, most of it reading, in the end out of documents that contradict each other: the last stages of
+course-dense and of the mixture of experts."""
