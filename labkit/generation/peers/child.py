@@ -14,39 +14,40 @@ import time
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from labkit.generation.peers.engine import Engine, Job
+from labkit.generation.peers.engine import Blocked, Engine, Job
 
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 
 
 def serve(adapter: str, plain_job: dict[str, Any], requests: Iterable[str], answers: TextIO) -> None:
-    """Start the engine and answer every request; whatever it raises is an answer too."""
+    """Start the engine and answer every request; whatever a library raises is an answer too."""
 
-    def answer(ask: Any, *given: Any) -> Any:
+    def tell(**answer: Any) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
+    try:
+        engine = importlib.import_module(f"labkit.generation.peers.{adapter}").start(Job.of(plain_job))
+    except Exception as error:
+        return tell(blocked=sentence(error))
+    tell(answer="ready")
+    for line in requests:
         try:
-            found = ask(*given)
-        except Exception as error:  # whatever a library raises; the bench goes on without it
-            answers.write(json.dumps({"blocked": sentence(error)}) + "\n")
-            found = None
-        else:
-            answers.write(json.dumps({"answer": "ready" if ask is start else found}) + "\n")
-        answers.flush()
-        return found
+            tell(answer=_answer(engine, json.loads(line)))
+        except Exception as error:
+            tell(blocked=sentence(error))
+    return None
 
-    start = importlib.import_module(f"labkit.generation.peers.{adapter}").start
-    engine: Engine | None = answer(start, Job.of(plain_job))
-    for line in requests if engine is not None else ():
-        request = json.loads(line)
-        if request["ask"] == "logits":
-            answer(engine.last_logits, request["tokens"])
-        else:
-            answer(engine.write, request["prompt"], request["tokens"], CLOCKS[request["clock"]])
+
+def _answer(engine: Engine, request: dict[str, Any]) -> list[float]:
+    if request["ask"] == "logits":
+        return engine.last_logits(request["tokens"])
+    return engine.write(request["prompt"], request["tokens"], CLOCKS[request["clock"]])
 
 
 def sentence(error: Exception) -> str:
-    """The first line that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    """The first line that says something; our own reasons need no name."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:300]
+    return first if isinstance(error, Blocked) and first else f"{type(error).__name__}: {first}"
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ def write_gguf(folder: Path, kind: str, place: Path, vocabulary: str = "no_vocab
     model = load(folder, dtype="float32", device="cpu").model
     config = model.config
     if config.family not in ("llama", "qwen3") or config.moe or config.rope.rope_type != "default":
-        raise Blocked(f"only dense Llama and Qwen3 with plain rotary embedding are written as GGUF, not {config.family}")
+        raise Blocked(
+            f"only dense Llama and Qwen3 with plain rotary embedding are written as GGUF, not {config.family}"
+        )
     writer = gguf.GGUFWriter(place, config.family)
     _describe(writer, config, gguf.LlamaFileType[_FILE_TYPES[kind]])
     _name_tokens(writer, vocabulary, config)

@@ -96,7 +96,9 @@ def _environment(peer: Peer, job: Job) -> dict[str, str]:
 
 
 @contextmanager
-def running(peers: Mapping[str, tuple[Peer, str]], **job: Any) -> Iterator[tuple[dict[str, EngineProcess], dict]]:
+def running(
+    peers: Mapping[str, tuple[Peer, str]], **job: Any
+) -> Iterator[tuple[dict[str, EngineProcess], dict[str, str]]]:
     """The engines that start, by name, and the reason of each that does not; `job` is a `Job` but for its kind."""
     started: dict[str, EngineProcess] = {}
     blocked: dict[str, str] = {}
