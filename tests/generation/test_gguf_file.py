@@ -11,7 +11,7 @@ from labkit.models import load, save
 from labkit.models.config import MoeConfig
 
 SIZES = {"hidden_size": 64, "intermediate_size": 96, "head_dim": 16, "num_heads": 4, "num_kv_heads": 2, "std": 0.1}
-QWEN3 = {"family": "qwen3", "qk_norm": "head", "attention_bias": True, "tie_word_embeddings": True}
+QWEN3 = {"family": "qwen3", "qk_norm": "head", "tie_word_embeddings": True}
 FAMILIES = {"llama": SIZES, "qwen3": SIZES | QWEN3}
 
 
@@ -63,7 +63,7 @@ def test_transformers_reads_the_same_model_from_it(decoder, tmp_path):
     from transformers import AutoModelForCausalLM
 
     model = decoder(**SIZES)
-    write_gguf(save(model, tmp_path), "F32", tmp_path / "file.gguf", "gpt2")
+    write_gguf(save(model, tmp_path), "F32", tmp_path / "file.gguf")
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="file.gguf", dtype=torch.float32)
     tokens = torch.randint(0, 64, (2, 12))
     torch.testing.assert_close(theirs(tokens).logits, model(tokens), rtol=1e-4, atol=1e-4)
@@ -74,4 +74,7 @@ def test_what_it_cannot_hold_is_blocked(decoder, tmp_path, monkeypatch):
     mixture = decoder(family="mixtral", moe=MoeConfig(4, 2, 48, True, (0, 1)))
     with pytest.raises(Blocked, match="mixtral"):
         write_gguf(save(mixture, tmp_path), "F32", tmp_path / "file.gguf")
+    biased = decoder(**SIZES | QWEN3 | {"attention_bias": True})
+    with pytest.raises(Blocked, match="bias"):
+        write_gguf(save(biased, tmp_path / "biased"), "F32", tmp_path / "file.gguf")
     assert load(tmp_path, dtype="float32", device="cpu").model.config.family == "mixtral"

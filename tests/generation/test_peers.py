@@ -102,6 +102,8 @@ def test_what_a_library_refuses_is_blocked(started, target):
     engine = started(llama_cpp, "F32", ("llama_cpp",), fake_engines.LlamaCpp(target, code=1))
     with pytest.raises(Blocked, match="ended with 1"):
         engine.write(PROMPTS, 3, float)
+    with pytest.raises(Blocked, match=r"^llama.cpp does not take the file: wrong number of tensors$"):
+        started(llama_cpp, "F32", ("llama_cpp",), fake_engines.LlamaCpp(None))
     with pytest.raises(Blocked, match="bf16"):
         started(openvino_genai, "bf16", ("openvino", "openvino_genai"), fake_engines.OpenVino(target))
 

@@ -1,4 +1,4 @@
-"""A checkpoint as a GGUF file, the format of llama.cpp, which OpenVINO GenAI reads too.
+"""A checkpoint as a GGUF file, the format of llama.cpp.
 
 Specification: github.com/ggml-org/ggml, docs/gguf.md. Matrices are fp32, bf16, Q8_0 (blocks of 32 numbers with one
 fp16 scale and 8 bits each) or Q4_0 (the same in 4 bits), all of them alike, embedding and head included, which
@@ -27,10 +27,9 @@ _BLOCK = {
 }
 
 
-def write_gguf(folder: Path, kind: str, place: Path, vocabulary: str = "no_vocab") -> None:
+def write_gguf(folder: Path, kind: str, place: Path) -> None:
     """Write the checkpoint of `folder` to the file `place`; `kind` is F32, BF16, Q8_0 or Q4_0.
 
-    `vocabulary` "no_vocab" names no tokens; "gpt2" gives every id a made-up name, for readers that insist on some.
     Raises `Blocked` for what GGUF's "llama" and "qwen3" do not have.
     """
     import gguf
@@ -38,12 +37,12 @@ def write_gguf(folder: Path, kind: str, place: Path, vocabulary: str = "no_vocab
     model = load(folder, dtype="float32", device="cpu").model
     config = model.config
     if config.family not in ("llama", "qwen3") or config.moe or config.rope.rope_type != "default":
-        raise Blocked(
-            f"only dense Llama and Qwen3 with plain rotary embedding are written as GGUF, not {config.family}"
-        )
+        raise Blocked(f"GGUF is written for dense Llama and Qwen3 with plain rotary embedding, not {config.family}")
+    if config.family == "qwen3" and config.attention_bias:
+        raise Blocked("llama.cpp's Qwen3 has no bias where attention's output is projected, as this model has")
     writer = gguf.GGUFWriter(place, config.family)
     _describe(writer, config, gguf.LlamaFileType[_FILE_TYPES[kind]])
-    _name_tokens(writer, vocabulary, config)
+    writer.add_tokenizer_model("no_vocab")  # ids go in and come out
     rounding = gguf.GGMLQuantizationType[kind]
     for name, tensor in named_tensors(model).items():
         wanted = rounding if tensor.dim() == 2 else gguf.GGMLQuantizationType.F32
@@ -98,14 +97,3 @@ def _describe(writer: Any, config: DecoderConfig, file_type: int) -> None:
     writer.add_rope_freq_base(config.rope.theta)
     writer.add_vocab_size(config.vocab_size)
     writer.add_file_type(file_type)
-
-
-def _name_tokens(writer: Any, vocabulary: str, config: DecoderConfig) -> None:
-    writer.add_tokenizer_model(vocabulary)
-    if vocabulary != "no_vocab":
-        writer.add_tokenizer_pre("default")
-        writer.add_token_list([f"t{n}" for n in range(config.vocab_size)])
-        writer.add_token_types([1] * config.vocab_size)
-        writer.add_token_merges(["t 0"])
-        writer.add_bos_token_id(0)
-        writer.add_eos_token_id(0)

