@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class EngineProcess:
 
     def close(self) -> None:
         """End the process, by its own will if it has one."""
-        if self._process.stdin:
+        with suppress(OSError):  # what was not read any more
             self._process.stdin.close()
         try:
             self._process.wait(10)

@@ -40,6 +40,7 @@ class Vllm:
             max_num_seqs=job.rows,
             max_num_batched_tokens=job.rows * job.length,
             enable_prefix_caching=False,
+            async_scheduling=False,
             max_logprobs=-1,
             logprobs_mode="raw_logits",
         ).llm_engine
