@@ -1,4 +1,4 @@
-"""The timed proofs of this room: decoding beside transformers, time over context and batch, and what speculation buys.
+"""The timed proofs of this room: decoding beside other engines, time over context and batch, what speculation buys.
 
 They run under `make bench`, on a quiet machine. Speeds count only beside the quality of the same variant's logits.
 """

@@ -40,6 +40,7 @@ def test_every_proof_gives_plain_data(tmp_path, monkeypatch):
     monkeypatch.setattr("labkit.generation.bench.LLAMA_44M", tiny)
     monkeypatch.setattr("labkit.generation.bench_peers.STEPS", 6)
     monkeypatch.setattr("labkit.generation.bench_peers.ROUNDS", 1)
+    monkeypatch.setattr("labkit.generation.bench_peers.kinds", lambda few_bits: {})  # whatever is installed here
     monkeypatch.setattr(proofs, "trained", lambda name: None)
     found = json.loads(json.dumps(proofs.bench(tmp_path)))
     rows = found["linears, 1 thread"]
