@@ -29,9 +29,9 @@ def expanded(query: str, finds: Sequence[str]) -> dict[str, float]:
 
     The first `TRUSTED` finds give words, all of them say how rare a word is. Without any find the question stays.
 
-    >>> finds = ["the light on the hill is Felow Light", "the mill on the hill", "the hill"]
+    >>> finds = ["Felow Light is the light on the hill", "the mill is on the hill"]
     >>> weights = expanded("Who keeps the light on the hill?", finds)
-    >>> weights["felow"] > weights["mill"] > weights.get("is", 0)
+    >>> weights["felow"] > weights["is"]
     True
     """
     asked = Counter(words(query))

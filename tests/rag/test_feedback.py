@@ -30,7 +30,8 @@ def test_weights_worked_by_hand(monkeypatch):
     assert sum(weights.values()) == pytest.approx(1)
 
 
-def test_a_name_that_the_question_does_not_say_is_found_by_asking_twice():
+def test_a_name_that_the_question_does_not_say_is_found_by_asking_twice(monkeypatch):
+    monkeypatch.setattr(feedback, "TRUSTED", 1)  # of five documents; the third is about another keeper
     index = BM25(CORPUS)
     first = [n for n, _ in index.top(QUESTION, 5)]
     again = [n for n, _ in index.top(expanded(QUESTION, [CORPUS[n] for n in first]), 5)]
@@ -59,7 +60,8 @@ def test_weights_are_what_repetition_is():
     assert index.top({}, 9) == []
 
 
-def test_a_store_asks_twice_too(tmp_path, word_sums):
+def test_a_store_asks_twice_too(tmp_path, word_sums, monkeypatch):
+    monkeypatch.setattr(feedback, "TRUSTED", 1)
     pytest.importorskip("lancedb")
     from labkit.rag.searching import search
     from labkit.rag.store import ingest, open_store
