@@ -16,7 +16,7 @@ from labkit.training.examples import Example, Writer
 from labkit.training.roll_call import roll_calls
 from labkit.training.two_hop import two_hops
 from labkit.world import World, ask, extractions, problems, readings, state
-from labkit.world.archive_reading import archive_readings
+from labkit.world.archive_reading import archive_readings, dossiers
 from labkit.world.fact import Fact
 from labkit.world.reading import CURRICULUM, Level, Reading
 
@@ -50,6 +50,11 @@ def archive(documents: int) -> Source:
         return (_open_book(one, writer) for one in archive_readings(seed, documents))
 
     return examples
+
+
+def dossier(seed: int, writer: Writer) -> Iterator[Example]:
+    """Three documents on one subject, and all questions about it."""
+    return (_open_book(one, writer) for one in dossiers(seed))
 
 
 def _open_book(one: Reading, writer: Writer) -> Example:
@@ -133,6 +138,7 @@ def training_facts() -> list[Fact]:
 SOURCES: dict[str, Source] = {
     **{f"reading-{n}": reading(level) for n, level in enumerate(CURRICULUM)},
     **{f"archive-{n}": archive(n) for n in (1, 2, 3)},
+    "dossier": dossier,
     "roll-call": roll_call,
     "two-hop": two_hop,
     "extraction": extraction,

@@ -68,6 +68,7 @@ _ONWARD = {
     "prose": 0.2,
     "python": 0.15,
 }
+_CONTESTED = _ONWARD | {"dossier": 7, "archive-3": 4}
 
 READING = (
     Stage("sentences", _SENTENCES, steps=8_000, gate="roll-call", bar=0.85, rows=4),
@@ -82,5 +83,9 @@ EVERYTHING = (
 )
 """Every task of the course, in documents as they are; the last steps in rows as long as the context."""
 
-ONWARD = (Stage("onward", _ONWARD, steps=2_000, gate="archive-3", bar=0.99, peak=5e-4, length=1024, rows=2),)
-"""The same tasks, most of it reading: what every shipped decoder ends with, the mixture of experts too."""
+ONWARD = (
+    Stage("onward", _ONWARD, steps=2_000, gate="archive-3", bar=0.99, peak=5e-4, length=1024, rows=2),
+    Stage("contested", _CONTESTED, steps=2_000, gate="dossier", bar=0.99, peak=5e-4, length=1024, rows=2),
+)
+"""The same tasks, most of it reading, in the end out of documents that contradict each other: the last stages of every
+shipped decoder, the mixture of experts too."""

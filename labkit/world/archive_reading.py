@@ -34,16 +34,35 @@ def archive_readings(seed: int, documents: int = 3, asks: int = 8) -> Iterator[R
     is about the same subject and silent on what is asked.
     """
     rng = random.Random(f"labkit.world.archive_reading/{seed}")
+    for archive, first in _archives(seed, rng):
+        shown = archive.beside(first, rng.choice(first.triples), documents)
+        yield from _reading(rng, shown, archive.questions(shown), asks)
+
+
+def dossiers(seed: int, documents: int = 3, asks: int = 4) -> Iterator[Reading]:
+    """The same, and every question is about the one subject that most of the documents share, as in the tests.
+
+    The documents contradict each other on something, if there is any document that contradicts the first.
+    """
+    rng = random.Random(f"labkit.world.archive_reading/dossiers/{seed}")
+    for archive, first in _archives(seed, rng):
+        triple = rng.choice(archive.contested(first) or first.triples)
+        shown = archive.beside(first, triple, documents)
+        yield from _reading(rng, shown, archive.questions(shown, triple.subject), asks)
+
+
+def _archives(seed: int, rng: random.Random) -> Iterator[tuple[_Archive, Document]]:
+    """Each archive with some of its documents, one after the other."""
     for shire in fresh_shires(seed):
         archive = _Archive(shire, rng)
-        for first in rng.sample(archive.documents, A_SHIRE):
-            shown = archive.beside(first, documents)
-            questions = archive.questions(shown)
-            if questions:
-                yield Reading(
-                    tuple(Passage(str(Date.from_iso(d.date)), d.text) for d in shown),
-                    tuple(rng.sample(questions, min(asks, len(questions)))),
-                )
+        yield from ((archive, first) for first in rng.sample(archive.documents, A_SHIRE))
+
+
+def _reading(rng: random.Random, shown: Sequence[Document], questions: list[Ask], asks: int) -> Iterator[Reading]:
+    """One exercise, or none where there is nothing to ask."""
+    if questions:
+        passages = tuple(Passage(str(Date.from_iso(d.date)), d.text) for d in shown)
+        yield Reading(passages, tuple(rng.sample(questions, min(asks, len(questions)))))
 
 
 class _Archive:
@@ -54,10 +73,16 @@ class _Archive:
         self.documents = after_documents(shire, before_documents(shire, rng), rng)
         self.facts: dict[str, Fact] = {f.id: f for f in shire.after}
         self.entities: dict[str, Entity] = {e.id: e for e in shire.entities}
+        self.told: dict[tuple[str, str], set[str]] = {}
+        for triple in (t for d in self.documents for t in d.triples):
+            self.told.setdefault(_pair(triple), set()).add(triple.fact)
 
-    def beside(self, first: Document, count: int) -> list[Document]:
-        """`first` and others in any order: one that contradicts it and one that is silent where there are such."""
-        triple = self.rng.choice(first.triples)
+    def contested(self, document: Document) -> list[Triple]:
+        """What another document of the archive contradicts."""
+        return [t for t in document.triples if len(self.told[_pair(t)]) > 1]
+
+    def beside(self, first: Document, triple: Triple, count: int) -> list[Document]:
+        """`first` and others in any order: one that contradicts `triple`, one that is silent on it, if there are."""
         pair = (triple.subject, triple.relation)
         others = [d for d in self.documents if d is not first]
         older = [d for d in others if any(_pair(t) == pair and t.fact != triple.fact for t in d.triples)]
@@ -67,14 +92,17 @@ class _Archive:
         shown = [*shown, *self.rng.sample(rest, len(rest))][:count]
         return self.rng.sample(shown, len(shown))
 
-    def questions(self, shown: Sequence[Document]) -> list[Ask]:
-        """What holds today and stands in a document that gives its subject's name; a share asks for what none says."""
+    def questions(self, shown: Sequence[Document], about: str | None = None) -> list[Ask]:
+        """What holds today and stands in a document that gives its subject's name; a share asks for what none says.
+
+        `about` is the identifier of the only subject to ask about.
+        """
         told = {_pair(t) for d in shown for t in d.triples}
         found: dict[str, Ask] = {}
         for place, document in enumerate(shown):
             for t in document.triples:
                 subject = self.entities[t.subject]
-                if subject.bare_name not in document.text:
+                if about not in (None, t.subject) or subject.bare_name not in document.text:
                     continue
                 if self.rng.random() < UNANSWERABLE:
                     silent = [r for r in relations_of(subject.kind) if (t.subject, r.name) not in told]

@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 
 from labkit.world import NOT_KNOWN, QUESTION_KINDS, ask, readings, readings_of, state
-from labkit.world.archive_reading import archive_readings
+from labkit.world.archive_reading import archive_readings, dossiers
 from labkit.world.reading import CURRICULUM, Level
 
 
@@ -93,3 +93,15 @@ def test_archive_readings_ask_what_holds_today_and_stands_where_they_say(world):
     text = " ".join(p.text for r in known for p in r.passages)
     assert not [n for n in names if f" {n} " in text]
     assert len({p.text.split()[0] for r in known for p in r.passages}) > 20  # every kind of document opens otherwise
+
+
+def test_a_dossier_asks_about_one_subject_and_the_newest_value_is_right():
+    contradicted = 0
+    for reading in itertools.islice(dossiers(5), 200):
+        assert 1 <= len({a.question for a in reading.asks}) == len(reading.asks) <= 4
+        for a in reading.asks:
+            if a.span:
+                told = reading.passages[a.passage]
+                assert told.text[slice(*a.span)].lower() == a.answer.lower()
+                contradicted += any(p.date < told.date for p in reading.passages) and told.date > "431"
+    assert contradicted > 60
