@@ -6,13 +6,16 @@
     words        BM25 gives what bm25s gives, to 1e-4
 
 Everything is asked of test shires, which no training saw; the threshold is chosen on validation shires. The promise
-about time stands in `labkit.rag.bench`, where time is measured.
+about time stands in `labkit.rag.bench`, where time is measured. `python -m labkit.rag.bars` prints all of these.
 """
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -21,9 +24,12 @@ from labkit.measure.report import Report, Table
 from labkit.rag.abstention import choose_threshold, judge_threshold
 from labkit.rag.answer_trial import AnswerTrial, answer_trial
 from labkit.rag.bm25 import BM25, VARIANTS, words
-from labkit.rag.course import CourseClaims, post_cutoff, sample
-from labkit.rag.embedder import Embedder
+from labkit.rag.chunking import structure_chunks
+from labkit.rag.course import CourseClaims, course_documents, post_cutoff, sample
+from labkit.rag.embedder import Embedder, load_embedder
 from labkit.rag.pipeline import Pipeline
+from labkit.rag.reader import load_reader
+from labkit.rag.store import ingest, open_store
 from labkit.rag.trial import KINDS, RETRIEVERS, retrieval_trial
 from labkit.world import World
 from labkit.world.question import Question
@@ -55,6 +61,19 @@ class Bars(Report):
     def table(self) -> Table:
         rows = [[b.promise, b.wanted, str(b.measured), b.measured.count, "yes" if b.holds else "NO"] for b in self.bars]
         return Table("What retrieval promises", ["promise", "wanted", "measured (95 %)", "questions", "holds"], rows)
+
+
+def all_bars(count: int = QUESTIONS) -> Bars:
+    """Every promise, with the shipped encoder and decoder; takes minutes and needs LanceDB and bm25s."""
+    world, embedder = World(), load_embedder()
+    reader, _ = load_reader(dtype="float32", device="cpu")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        store = open_store(Path(folder), embedder)
+        ingest(store, course_documents(world, "after"), chunker=structure_chunks)
+        answered, _ = answer_bars(Pipeline(store, reader), world, count)
+    texts = [document.text for document in world.documents("before")]
+    asked = [question.text for question in sample(world.questions("one-hop"), count)]
+    return Bars((*answered.bars, *retrieval_bars(embedder, world, count).bars, *word_bars(texts, asked).bars))
 
 
 def answer_bars(pipeline: Pipeline, world: World, count: int = QUESTIONS) -> tuple[Bars, AnswerTrial]:
@@ -113,3 +132,7 @@ def _asked(world: World, split: Split, count: int) -> list[Question]:
 
 def _at_least(promise: str, measured: Estimate, wanted: float) -> Bar:
     return Bar(promise, f"at least {wanted:.0%}", measured, measured.value >= wanted)
+
+
+if __name__ == "__main__":
+    print(all_bars(*map(int, sys.argv[1:2])))

@@ -1,8 +1,8 @@
 """Of two passages that fit equally well the newer one: a prior that halves with age.
 
 A corpus that grows holds what was true beside what is true, in nearly the same words, and no likeness to a question
-tells them apart. Li and Croft, "Time-Based Language Models" (CIKM 2003, section 3) multiply the score of a document by
-an exponential prior over its age. The price: of facts that never change the oldest paper is as good as any.
+tells them apart. Li and Croft, "Time-Based Language Models" (CIKM 2003), multiply the score of a document by an
+exponential prior over its age. The price: of facts that never change the oldest paper is as good as any.
 """
 
 from __future__ import annotations
