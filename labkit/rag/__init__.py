@@ -5,7 +5,8 @@
 
 What is where, in the order in which a question meets it: `document` and `spans` texts and places in them; `chunking`
 three ways to cut; `bm25` word matching in five variants; `embedder` and `dense` vectors and the nearest of them;
-`approximate` indices that look at few of them; `fusion` one ranking out of several; `store` all of that on disk,
+`approximate` indices that look at few of them, `in_memory` faiss beside them; `feedback` a question with more words
+than were asked, `fusion` one ranking out of several, `freshness` the newer first; `store` all of that on disk,
 brought up to date (`store_errors` full disks and damage), and `searching` in it; `likelihoods` what a decoder finds
 likely, of which `reranking` and `citing` are made; `prompt` what a model is shown, `prefix` what it need not read
 again; `reader` the decoder that answers; `pipeline` all stages in a row, and `stages` their account.
@@ -13,9 +14,9 @@ again; `reader` the decoder that answers; `pipeline` all stages in a row, and `s
 wrong and not attempted; `calibration` whether a likelihood warns, `abstention` where to draw the line, `resampling`
 how sure that is. Trials: `trial` of retrievers, `answer_trial` of answers (`course` gives documents and claims of the
 course world), `injection` of documents that give orders, `index_trial` of indices on `generated` vectors,
-`prefix_trial`; `shipping` judges the shipped encoder and `bench` times it all. `packages` makes a corpus of the
-documentation that is installed on this machine, `folder` one of a learner's own files, which `own_folder` keeps up
-to date.
+`prefix_trial`; `shipping` judges the shipped encoder, `bars` measures what this room promises and `bench` times it
+all. `packages` makes a corpus of the documentation that is installed on this machine, `folder` one of a learner's own
+files, which `own_folder` keeps up to date.
 
 Legend of shapes: `documents`, `queries`, `texts` rows, `width` of a vector, `postings` documents that hold a word.
 """
@@ -43,9 +44,11 @@ _MODULE_OF = {
     "cite": "labkit.rag.citing",
     "claim_measures": "labkit.rag.claims",
     "course_documents": "labkit.rag.course",
+    "expanded": "labkit.rag.feedback",
     "expected_calibration_error": "labkit.rag.calibration",
     "fixed_chunks": "labkit.rag.chunking",
     "folder_documents": "labkit.rag.folder",
+    "fresher": "labkit.rag.freshness",
     "hallucinations": "labkit.rag.hallucination",
     "ingest": "labkit.rag.store",
     "injection_trial": "labkit.rag.injection",
@@ -58,6 +61,7 @@ _MODULE_OF = {
     "open_folder": "labkit.rag.own_folder",
     "open_store": "labkit.rag.store",
     "package_documents": "labkit.rag.packages",
+    "post_cutoff": "labkit.rag.course",
     "question_likelihood": "labkit.rag.reranking",
     "recall_at_k": "labkit.rag.measures",
     "reciprocal_rank": "labkit.rag.measures",

@@ -10,7 +10,6 @@ import dataclasses
 import random
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,16 @@ import numpy as np
 import torch
 
 from labkit.evaluation.answering import prompt_tokens
+from labkit.evaluation.intervals import share
+from labkit.evaluation.scoring import exact_match
 from labkit.measure.machines import machine
 from labkit.measure.progress import progress
 from labkit.rag.answer_trial import AnswerTrial, answer_trial
-from labkit.rag.approximate import Kind
+from labkit.rag.bars import answer_bars, retrieval_bars
 from labkit.rag.chunking import structure_chunks
 from labkit.rag.course import CourseClaims, course_documents
 from labkit.rag.embedder import load_embedder
-from labkit.rag.index_trial import EFFORTS, IndexTrial, index_trial
+from labkit.rag.index_trial import EFFORTS, IN_MEMORY, Efforts, IndexTrial, index_trial
 from labkit.rag.likelihoods import Reader
 from labkit.rag.pipeline import Pipeline
 from labkit.rag.prefix_trial import prefix_trial
@@ -37,15 +38,17 @@ from labkit.rag.trial import retrieval_trial
 from labkit.world import World
 from labkit.world.question import Question
 
-SIZES: tuple[tuple[int, int, Mapping[Kind, Sequence[int]]], ...] = (
-    (10_000, 384, EFFORTS),
-    (100_000, 384, EFFORTS),
-    (1_000_000, 128, {"ivf": (1, 4, 16, 64)}),
+SIZES: tuple[tuple[int, int, Efforts, Efforts], ...] = (
+    (10_000, 384, EFFORTS, IN_MEMORY),
+    (100_000, 384, EFFORTS, IN_MEMORY),
+    (1_000_000, 128, {"ivf": (1, 4, 16, 64)}, {"ivf": (1, 4, 16, 64)}),
 )
-"""Vectors, their width, and what is built over them."""
+"""Vectors, their width, what is built over them in the store, and by faiss in memory."""
 BAR = {"vectors": 100_000, "recall@10": 0.95, "speed against comparing all": 5.0}
-QUESTIONS, SHARING = 100, 8
-"""Questions asked, and how many of them stand under the same passages for the prefix cache."""
+QUESTIONS, SHARING, PROMISES = 100, 8, 500
+"""Questions asked, how many of them stand under the same passages for the prefix cache, and those of the promises."""
+SHOWN = (1, 2, 3, 5)
+"""Passages at most, for what more tokens of prompt buy."""
 
 
 def bench(out: Path) -> dict[str, Any]:
@@ -55,20 +58,24 @@ def bench(out: Path) -> dict[str, Any]:
     found["bar"] = [_bar(row) for row in found["index"] if row["vectors"] == BAR["vectors"]]
     world, embedder = World(), load_embedder()
     found["hybrid"] = retrieval_trial(embedder, world, count=5 * QUESTIONS).table().to_dicts()
+    found["hybrid promises"] = retrieval_bars(embedder, world).table().to_dicts()
     with tempfile.TemporaryDirectory(dir=out) as folder:
         store, found["ingest"] = _ingest(Path(folder), world)
         try:
             reader, found["reader"] = load_reader(dtype="float32", device="cpu")
         except ValueError as error:
-            return found | {"answers": {"blocked": str(error)}, "prefix cache": {"blocked": str(error)}}
+            blocked = {"blocked": str(error)}
+            return found | dict.fromkeys(("promises", "passages", "answers", "prefix cache"), blocked)
+        found["promises"] = answer_bars(Pipeline(store, reader), world, PROMISES)[0].table().to_dicts()
+        found["passages"] = _passages(store, world, reader)
         found["answers"] = _answers(store, world, reader)
         found["prefix cache"] = _prefix(store, world, reader)
     return found
 
 
-def _index(out: Path, count: int, width: int, efforts: Mapping[Kind, Sequence[int]]) -> dict[str, Any]:
+def _index(out: Path, count: int, width: int, efforts: Efforts, in_memory: Efforts) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=out) as folder:
-        trial = index_trial(Path(folder), count, width, efforts)
+        trial = index_trial(Path(folder), count, width, efforts, in_memory=in_memory)
     row = {
         "vectors": count,
         "width": width,
@@ -78,6 +85,7 @@ def _index(out: Path, count: int, width: int, efforts: Mapping[Kind, Sequence[in
     }
     row["built"] = [dataclasses.asdict(built) for built in trial.built]
     row["trades"] = [dataclasses.asdict(trade) for trade in trial.trades]
+    row["faiss"] = [dataclasses.asdict(trade) for trade in trial.in_memory]
     row["fastest at the bar's recall"] = _fastest(trial)
     return row
 
@@ -125,6 +133,18 @@ def _answers(store: Store, world: World, reader: Reader) -> list[dict[str, Any]]
     for reranking, scorer in progress(scorers.items(), "Answers"):
         trial = answer_trial(Pipeline(store, reader, scorer=scorer), reader, questions, claims)
         rows.append({"reranking": reranking, "measures": trial.table().to_dicts(), "stages": _stages(trial)})
+    return rows
+
+
+def _passages(store: Store, world: World, reader: Reader) -> list[dict[str, Any]]:
+    """Tokens of the prompt against right answers, by the number of passages shown."""
+    rows = []
+    for shown in SHOWN:
+        pipeline = Pipeline(store, reader, shown=shown, budget=reader.model.config.max_position_embeddings)
+        given = [(q, pipeline(q.text)) for q in progress(_questions(world, QUESTIONS), f"{shown} passages")]
+        right = share(sum(exact_match(a.text, q.accepted) for q, a in given), len(given))
+        tokens = float(np.mean([answer.prompt.tokens for _, answer in given]))
+        rows.append({"passages": shown, "prompt tokens": tokens, "right": dataclasses.asdict(right)})
     return rows
 
 

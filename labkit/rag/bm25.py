@@ -8,15 +8,16 @@ The variants as Kamphuis et al. set them side by side ("Which BM25 Do You Mean?"
 
 from __future__ import annotations
 
-import heapq
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from labkit.rag.dense import largest
 
 Numbers = Float[np.ndarray, " postings"]
 K1, B, DELTA = 1.5, 0.75, 0.5
@@ -129,26 +130,32 @@ class BM25:
             weights = idf * chosen.tf(counts, relative[places], k1, b, delta)
             self.postings[word] = places, weights - self.absent[word]
 
-    def scores(self, query: str) -> Float[np.ndarray, " documents"]:
-        """The score of every document; a word that stands twice in the query counts twice."""
+    def scores(self, query: str | Mapping[str, float]) -> Float[np.ndarray, " documents"]:
+        """The score of every document; a word that stands twice in the query counts twice, or as its weight says."""
         total = np.zeros(self.documents)
-        for word in self.tokenize(query):
+        for word, weight in self._weights(query).items():
             if word in self.postings:
-                places, weights = self.postings[word]
-                total[places] += weights
-                total += self.absent[word]
+                places, adds = self.postings[word]
+                total[places] += weight * adds
+                total += weight * self.absent[word]
         return total
 
-    def top(self, query: str, k: int) -> list[tuple[int, float]]:
+    def top(self, query: str | Mapping[str, float], k: int) -> list[tuple[int, float]]:
         """The `k` best documents that hold a word of the query, with their scores, best first.
 
         >>> [(n, round(score, 3)) for n, score in BM25(["red mill", "blue tower"]).top("the tower", 5)]
         [(1, 0.277)]
         """
         scores = self.scores(query)
-        holding = {int(n) for word in self.tokenize(query) if word in self.postings for n in self.postings[word][0]}
-        best = heapq.nsmallest(k, holding, key=lambda n: (-scores[n], n))
-        return [(n, float(scores[n])) for n in best]
+        places = [self.postings[word][0] for word in self._weights(query) if word in self.postings]
+        if not places:
+            return []
+        holding = np.unique(np.concatenate(places))
+        best = holding[largest(scores[holding], k)]
+        return [(int(n), float(scores[n])) for n in best]
+
+    def _weights(self, query: str | Mapping[str, float]) -> Mapping[str, float]:
+        return Counter(self.tokenize(query)) if isinstance(query, str) else query
 
 
 def _inverted(counted: Sequence[Counter[str]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

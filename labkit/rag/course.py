@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+
 from labkit.evaluation.scoring import abstains, exact_match
 from labkit.rag.claims import Claim
 from labkit.rag.document import Chunk, Document
 from labkit.world import World
 from labkit.world.question import Edition, Question, normalized
+from labkit.world.relation import Split
 
 
 def course_documents(world: World, edition: Edition) -> list[Document]:
     """The corpus of an edition, each document under its date, as the course's models are trained to read them."""
     return [Document(d.id, d.text, heading=d.date) for d in world.documents(edition)]
+
+
+def post_cutoff(world: World, split: Split = "test", count: int | None = None) -> list[Question]:
+    """Open-book questions, by name, about facts that hold only since the cutoff: what changed and who arrived.
+
+    At most `count` of them, the same ones in every run.
+    """
+    known = {fact.id for fact in world.facts("before")}
+    asked = world.questions("one-hop", split, "after", "open", mention="name")
+    return sample([q for q in asked if q.facts[0] not in known], count)
+
+
+def sample(questions: Sequence[Question], count: int | None) -> list[Question]:
+    """`count` of the questions, or all if there are no more, the same ones in every run."""
+    few = len(questions) if count is None else min(count, len(questions))
+    return random.Random("labkit.rag.course").sample(list(questions), few)
 
 
 class CourseClaims:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,9 @@ class Document:
     text: str
     heading: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Changes when what would be stored of the document changes."""
+        """Changes when what would be stored of the document changes; every chunk of it asks for it."""
         return hashlib.sha256(f"{self.heading}\0{self.text}".encode()).hexdigest()
 
 

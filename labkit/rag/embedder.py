@@ -32,7 +32,7 @@ class Embedder(Protocol):
 
 
 class CourseEmbedder:
-    """An encoder that the course trained. Encoding shows progress and takes no gradients."""
+    """An encoder that the course trained. Encoding many texts shows progress; it takes no gradients."""
 
     def __init__(self, encoder: TextEncoder, name: str) -> None:
         self.encoder, self.name, self.width = encoder.eval(), name, encoder.width
@@ -41,8 +41,9 @@ class CourseEmbedder:
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "texts width"]:
         """Raises `ValueError` for a text without any token."""
         groups = [texts[n : n + GROUP] for n in range(0, len(texts), GROUP)]
+        watched = progress(groups, "Encoding") if len(groups) > 1 else groups  # one group takes no time to speak of
         with torch.inference_mode():
-            rows = [self.encoder(group).float().cpu().numpy() for group in progress(groups, "Encoding")]
+            rows = [self.encoder(group).float().cpu().numpy() for group in watched]
         return np.concatenate(rows) if rows else np.empty((0, self.width), np.float32)
 
 

@@ -1,6 +1,6 @@
 """From a question to a cited answer, or to none, with what every stage took.
 
-    retrieve (words, vectors) -> fuse -> rerank -> prompt -> answer -> cite
+    retrieve (words, more words, vectors) -> fuse, fresher first -> rerank -> prompt -> answer -> cite
 
 Each stage is a function of its own room; this object only passes things on and looks at the clock in between.
 """
@@ -18,10 +18,11 @@ from labkit.models.card import held_tensors
 from labkit.rag.approximate import COLUMN, index_bytes
 from labkit.rag.citing import Citation, cite, containing
 from labkit.rag.document import Chunk
+from labkit.rag.freshness import HALF_LIFE, fresher
 from labkit.rag.likelihoods import Reader
 from labkit.rag.prompt import Prompt, assemble
 from labkit.rag.reranking import Scorer, rerank
-from labkit.rag.searching import DEPTH, by_vector, by_words, check_query, fused
+from labkit.rag.searching import DEPTH, Found, by_more_words, by_vector, by_words, check_query, fused
 from labkit.rag.stages import CitedAnswer, Stage
 from labkit.rag.store import Store
 
@@ -33,6 +34,7 @@ T = TypeVar("T")
 class Pipeline:
     """What answers, and how.
 
+    Of what is found the newer counts more, by `half_life` in years (None: age does not count; undated chunks are new).
     `shown` chunks at most go into the prompt, as many as fit into `budget` tokens (the reader's context, less room for
     an answer, if that is smaller). With a `scorer` the first `candidates` of the search are reranked, without those
     that would not fit alone. An answer whose probability is below `threshold` is held back.
@@ -45,6 +47,7 @@ class Pipeline:
     scorer: Scorer | None = None
     candidates: int = 10
     threshold: float = 0.0
+    half_life: float | None = HALF_LIFE
 
     def __call__(self, question: str) -> CitedAnswer:
         """Raises `ValueError` for an empty question, an empty store, or a question longer than the budget."""
@@ -64,9 +67,14 @@ class Pipeline:
         text, vectors = index_bytes(table, "text"), 4 * table.count_rows() * embedder.width
         searched = index_bytes(table, COLUMN) if self.store.effort else vectors
         words = run.stage("words", lambda: by_words(self.store, question, DEPTH), text)
+        more = run.stage("more words", lambda: by_more_words(self.store, question, words, DEPTH), text)
         (vector,) = run.stage("encode", lambda: embedder.encode([question]), embedder.nbytes)
         near = run.stage("vectors", lambda: by_vector(self.store, vector, DEPTH), searched)
-        return [found.chunk for found in run.stage("fuse", lambda: fused([words, near]), 0)]
+        return [found.chunk for found in run.stage("fuse", lambda: self._fuse(more, near), 0)]
+
+    def _fuse(self, more: Sequence[Found], near: Sequence[Found]) -> list[Found]:
+        both = fused([more, near])
+        return both if self.half_life is None else fresher(both, self.half_life)
 
     def _rerank(self, run: _Run, question: str, chunks: Sequence[Chunk], scorer: Scorer) -> list[Chunk]:
         fitting = [chunk for chunk in chunks if self._tokens(question, [[chunk]]) <= self._budget]

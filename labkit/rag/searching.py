@@ -1,23 +1,27 @@
-"""Search in a store: by words, by vectors, or by both rankings fused."""
+"""Search in a store: by words, by more words than were asked, by vectors, or by the last two rankings fused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from labkit.rag.approximate import vector_query
 from labkit.rag.document import Chunk
+from labkit.rag.feedback import expanded
 from labkit.rag.fusion import reciprocal_rank_fusion
 from labkit.rag.store import Store
 from labkit.rag.store_errors import reading
 
+if TYPE_CHECKING:
+    from lancedb.query import FullTextQuery
+
 DEPTH = 100
 """Chunks of each ranking that are fused."""
-How = Literal["words", "vectors", "both"]
+How = Literal["words", "more words", "vectors", "both"]
 
 
 @dataclass(frozen=True)
@@ -29,19 +33,23 @@ class Found:
 
 
 def search(store: Store, query: str, k: int = 10, how: How = "both") -> list[Found]:
-    """The `k` best chunks by BM25 over `words`, by cosine of `vectors`, or by the fusion of `both` rankings.
+    """The `k` best chunks by BM25 over `words`, the same with `more words` that its first finds suggest
+    (`labkit.rag.feedback`), by cosine of `vectors`, or by the fusion of `both` of the last two.
 
     Raises `ValueError` for an empty query, an empty store, k below 1, or another `how`.
     """
     check_query(store, query, k)
     if how == "words":
         return by_words(store, query, k)
+    if how == "more words":
+        return by_more_words(store, query, by_words(store, query, DEPTH), k)
     if how == "vectors":
         return by_vector(store, store.embedder.encode([query])[0], k)
     if how != "both":
-        raise ValueError(f"how={how!r} is unknown; say 'words', 'vectors' or 'both'.")
+        raise ValueError(f"how={how!r} is unknown; say 'words', 'more words', 'vectors' or 'both'.")
     depth = max(k, DEPTH)
-    return fused([by_words(store, query, depth), by_vector(store, store.embedder.encode([query])[0], depth)])[:k]
+    more = by_more_words(store, query, by_words(store, query, DEPTH), depth)
+    return fused([more, by_vector(store, store.embedder.encode([query])[0], depth)])[:k]
 
 
 def check_query(store: Store, query: str, k: int) -> None:
@@ -58,8 +66,23 @@ def by_words(store: Store, query: str, k: int) -> list[Found]:
     """The `k` best chunks by BM25 that hold a word of the query."""
     from lancedb.query import MatchQuery
 
+    return _by_text(store, MatchQuery(query, "text"), k)
+
+
+def by_more_words(store: Store, query: str, finds: Sequence[Found], k: int) -> list[Found]:
+    """The `k` best chunks by BM25 over the words of the query and those of the `finds` of a first search."""
+    from lancedb.query import BooleanQuery, MatchQuery, Occur
+
+    weights = expanded(query, [found.chunk.text for found in finds])
+    if not weights:
+        return list(finds[:k])
+    words = [(Occur.SHOULD, MatchQuery(word, "text", boost=weight)) for word, weight in weights.items()]
+    return _by_text(store, BooleanQuery(words), k)
+
+
+def _by_text(store: Store, query: FullTextQuery, k: int) -> list[Found]:
     with reading(store.table.uri):
-        rows = store.table.search(MatchQuery(query, "text"), query_type="fts").limit(k).to_list()
+        rows = store.table.search(query, query_type="fts").limit(k).to_list()
     return [Found(_chunk(row), row["_score"]) for row in rows]
 
 

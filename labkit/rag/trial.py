@@ -15,6 +15,7 @@ from labkit.measure.report import Report, Table
 from labkit.rag.bm25 import BM25
 from labkit.rag.dense import nearest
 from labkit.rag.embedder import Embedder
+from labkit.rag.feedback import expanded
 from labkit.rag.fusion import reciprocal_rank_fusion
 from labkit.rag.measures import hit_at_k, ndcg_at_k, recall_at_k, reciprocal_rank
 from labkit.world import Question, World
@@ -24,6 +25,7 @@ from labkit.world.relation import Split
 DEPTH = 100
 """Documents of each ranking that are judged and fused."""
 KINDS = ("one-hop", "two-hop")
+RETRIEVERS = ("BM25", "BM25, more words", "dense", "fused")
 MEASURES = ("recall@10", "hit@10", "MRR", "nDCG@10")
 Rankings = Sequence[Sequence[str]]
 
@@ -42,7 +44,7 @@ class Result:
 
 @dataclass(frozen=True)
 class RetrievalTrial(Report):
-    """Results of word matching, of dense retrieval, and of both fused."""
+    """Results of word matching, of the same with more words, of dense retrieval, and of the last two fused."""
 
     embedder: str
     documents: int
@@ -86,12 +88,15 @@ def retrieval_trial(
     results: list[Result] = []
     for kind in kinds:
         questions = _draw(world.questions(kind, split, edition, "open"), count, kind)
-        by_words = [[ids[n] for n, _ in words.top(q.text, DEPTH)] for q in questions]
+        first = [[n for n, _ in words.top(q.text, DEPTH)] for q in questions]
+        weights = [expanded(q.text, [texts[n] for n in row]) for q, row in zip(questions, first, strict=True)]
+        by_more_words = [[ids[n] for n, _ in words.top(w, DEPTH)] for w in weights]
         places, _ = nearest(vectors, embedder.encode([q.text for q in questions]), DEPTH)
         by_vectors = [[ids[n] for n in row] for row in places]
-        pairs = zip(by_words, by_vectors, strict=True)
+        pairs = zip(by_more_words, by_vectors, strict=True)
         fused = [[i for i, _ in reciprocal_rank_fusion(pair)] for pair in pairs]
-        rankings = {"BM25": by_words, "dense": by_vectors, "fused": fused}
+        by_words = [[ids[n] for n in row] for row in first]
+        rankings = dict(zip(RETRIEVERS, (by_words, by_more_words, by_vectors, fused), strict=True))
         results += [Result(kind, name, _scores(questions, ranked)) for name, ranked in rankings.items()]
     return RetrievalTrial(embedder.name, len(documents), tuple(results))
 

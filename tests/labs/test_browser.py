@@ -72,6 +72,20 @@ def tokens_processed(prompt, new):
         figures=2,
     ),
     Walk(
+        notebook="03_retrieval.ipynb",
+        exercise="bm25_score",
+        solution="""@lab.check
+def bm25_score(counts, holding, length, mean_length, documents, k1, b):
+    longer = 1 - b + b * length / mean_length
+    rare = [math.log(1 + (documents - h + 0.5) / (h + 0.5)) for h in holding]
+    return sum(r * c / (c + k1 * longer) for r, c in zip(rare, counts))
+""",
+        mistake=("1 - b + b * length / mean_length", "1"),
+        diagnosis="you left out the length",
+        hint="how rare it is",
+        figures=2,
+    ),
+    Walk(
         notebook="05_sparsity.ipynb",
         exercise="crossover_density",
         solution="""@lab.check

@@ -9,6 +9,7 @@ from labkit.rag.generated import clusters
 pytest.importorskip("lancedb")
 
 from labkit.rag.approximate import Effort, build_index, index_bytes, vector_query
+from labkit.rag.in_memory import MemoryIndex
 from labkit.rag.index_trial import found, index_trial, vector_table
 from labkit.rag.searching import search
 from labkit.rag.store import ingest, open_store, with_index
@@ -60,6 +61,27 @@ def test_an_index_finds_more_with_more_effort_and_all_with_enough(table, truth, 
     assert _recall(table, truth, None) == 1, "without an effort the index is passed by"
 
 
+@pytest.mark.parametrize(("kind", "little", "much"), [("ivf", 1, 44), ("hnsw", 10, 400)])
+def test_faiss_in_memory_finds_the_same_neighbours(drawing, truth, kind, little, much):
+    pytest.importorskip("faiss")
+    queries, places, _ = truth
+    vectors = drawing.draw(COUNT, seed=1)
+    exact = MemoryIndex(vectors).search(10)
+    assert [exact(query) for query in queries] == places.tolist()
+    index = MemoryIndex(vectors, kind)
+
+    def recall(effort):
+        search = index.search(10, Effort(kind, effort))
+        return np.mean([len(set(search(q)) & set(p)) / 10 for q, p in zip(queries, places.tolist(), strict=True)])
+
+    assert recall(little) <= recall(much)
+    assert recall(much) >= (1.0 if kind == "ivf" else 0.95)
+    with pytest.raises(ValueError, match="'ivf-pq'"):
+        MemoryIndex(vectors, "ivf-pq")
+    with pytest.raises(ValueError, match="1000"):
+        MemoryIndex(vectors[:10], kind)
+
+
 def test_packing_makes_an_index_smaller(table):
     sizes = {kind: build_index(table, kind) for kind in ("ivf", "ivf-pq")}
     vectors = 4 * COUNT * WIDTH
@@ -93,7 +115,8 @@ def test_a_store_with_an_index_finds_new_documents_too_and_no_withdrawn_ones(tmp
 
 @pytest.mark.slow
 def test_a_trial_says_what_each_effort_gives_and_costs(tmp_path):
-    trial = index_trial(tmp_path, 1500, WIDTH, {"ivf": (1, 38)}, queries=20, rounds=5)
+    pytest.importorskip("faiss")
+    trial = index_trial(tmp_path, 1500, WIDTH, {"ivf": (1, 38)}, queries=20, rounds=5, in_memory={"ivf": (1, 38)})
     hasty, thorough = trial.trades
     assert (trial.vectors, trial.vector_bytes) == (1500, 4 * 1500 * WIDTH)
     assert hasty.recall.value < thorough.recall.value == 1
@@ -102,6 +125,8 @@ def test_a_trial_says_what_each_effort_gives_and_costs(tmp_path):
     assert all(t.low <= t.speedup <= t.high and t.seconds > 0 for t in trial.trades)
     assert trial.built[0].nbytes > trial.vector_bytes
     assert trial.memory_seconds > 0
+    assert trial.in_memory[0].recall.value < trial.in_memory[1].recall.value == 1
+    assert "faiss ivf" in str(trial)
     assert "recall@10" in str(trial)
 
 

@@ -10,6 +10,7 @@ pytest.importorskip("lancedb")
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
 from labkit.rag import bench as proofs
+from labkit.rag.bars import Bars
 from labkit.rag.course import course_documents
 from labkit.rag.prefix_trial import prefix_trial
 from labkit.rag.trial import RetrievalTrial
@@ -17,13 +18,17 @@ from labkit.rag.trial import RetrievalTrial
 
 @pytest.mark.slow
 def test_every_proof_gives_plain_data(tmp_path, monkeypatch):
-    monkeypatch.setattr(proofs, "SIZES", ((1024, 16, {"ivf": (1, 32)}), (1100, 16, {"ivf-pq": (33,)})))
+    ivf, packed = {"ivf": (1, 32)}, {"ivf-pq": (33,)}
+    monkeypatch.setattr(proofs, "SIZES", ((1024, 16, ivf, ivf), (1100, 16, packed, {})))
     monkeypatch.setattr(proofs, "BAR", {**proofs.BAR, "vectors": 1024})
     monkeypatch.setattr(proofs, "QUESTIONS", 4)
     monkeypatch.setattr(proofs, "SHARING", 2)
+    monkeypatch.setattr(proofs, "PROMISES", 3)
+    monkeypatch.setattr(proofs, "SHOWN", (1, 2))
     # the whole corpus would be encoded twice; the trial of retrievers has a test of its own
     monkeypatch.setattr(proofs, "course_documents", lambda world, edition: course_documents(world, edition)[:200])
     monkeypatch.setattr(proofs, "retrieval_trial", lambda *_, **__: RetrievalTrial("none", 0, ()))
+    monkeypatch.setattr(proofs, "retrieval_bars", lambda *_, **__: Bars(()))
     found = json.loads(json.dumps(proofs.bench(tmp_path)))
     first, second = found["index"]
     assert [t["effort"]["effort"] for t in first["trades"]] == [1, 32]
@@ -31,7 +36,12 @@ def test_every_proof_gives_plain_data(tmp_path, monkeypatch):
     assert second["built"][0]["nbytes"] < first["built"][0]["nbytes"]
     assert isinstance(found["bar"][0]["holds"], bool)
     assert found["ingest"]["chunks"] >= found["ingest"]["documents"] == 200
-    assert found["hybrid"] == []
+    assert found["hybrid"] == found["hybrid promises"] == []
+    assert first["faiss"][1]["recall"]["value"] == 1
+    assert second["faiss"] == []
+    assert [row["promise"].split(",")[0] for row in found["promises"]][:2] == ["right with documents", "right without"]
+    one, two = found["passages"]
+    assert one["prompt tokens"] < two["prompt tokens"]
     assert [row["reranking"] for row in found["answers"]] == ["none", "answerability", "question likelihood"]
     assert {s["stage"] for s in found["answers"][1]["stages"]} >= {"words", "vectors", "rerank", "prompt", "answer"}
     same, own = found["prefix cache"]

@@ -1,9 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from labkit.data import cards, root
 from labkit.rag.embedder import COURSE, load_embedder
-from labkit.rag.trial import retrieval_trial
+from labkit.rag.trial import KINDS, RETRIEVERS, retrieval_trial
 
 TEXTS = ["Where does Polna Nakrinta live?", "Polna Nakrinta settled in Jorvila on 15 January 430.", "31 metres"]
 
@@ -29,9 +31,9 @@ def test_sentence_transformers_loads_the_same_encoder():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_fused_with_bm25_it_finds_more_than_bm25_alone():
+def test_fused_with_bm25_it_finds_more_than_any_part_alone():
     trial = retrieval_trial(load_embedder(), count=500)
-    for kind in ("one-hop", "two-hop"):
-        gain = trial.gain(kind)
+    for kind, part in itertools.product(KINDS, RETRIEVERS[:-1]):
+        gain = trial.gain(kind, over=part)
         assert gain.count == 500
-        assert gain.low > 0
+        assert gain.low > 0, (kind, part)

@@ -9,6 +9,7 @@ from labkit.rag.reranking import answerability
 pytest.importorskip("lancedb")
 
 from labkit.rag.approximate import index_bytes
+from labkit.rag.freshness import fresher
 from labkit.rag.pipeline import NEW_TOKENS, Pipeline
 from labkit.rag.searching import search
 from labkit.rag.store import ingest, open_store
@@ -31,7 +32,7 @@ def pipeline(tmp_path, word_sums, reader):
 
 def test_the_answer_is_the_models_own_to_the_best_passages(pipeline, reader):
     found = pipeline(QUESTION)
-    best = [f.chunk for f in search(pipeline.store, QUESTION, 3)]
+    best = [f.chunk for f in fresher(search(pipeline.store, QUESTION, 100))][:3]
     assert list(found.prompt.used) == best
     assert found.prompt.message == reader.message(QUESTION, best)
     (expected,) = answers(reader.model, reader.tokenizer, [found.prompt.message], NEW_TOKENS)
@@ -40,7 +41,7 @@ def test_the_answer_is_the_models_own_to_the_best_passages(pipeline, reader):
 
 def test_every_stage_is_accounted_for(pipeline, reader):
     stages = {s.name: s for s in pipeline(QUESTION).stages}
-    assert list(stages) == ["words", "encode", "vectors", "fuse", "prompt", "answer", "cite"]
+    assert list(stages) == ["words", "more words", "encode", "vectors", "fuse", "prompt", "answer", "cite"]
     assert stages["words"].nbytes == index_bytes(pipeline.store.table, "text") > 0
     assert stages["vectors"].nbytes == 4 * 4 * pipeline.store.embedder.width
     prompt = pipeline(QUESTION).prompt
@@ -57,14 +58,26 @@ def test_every_stage_is_accounted_for(pipeline, reader):
 
 def test_reranking_decides_what_is_shown(pipeline, reader):
     worst_first = dataclasses.replace(
-        pipeline, scorer=lambda _, chunks: [float(n) for n in range(len(chunks))], candidates=4, shown=2
+        pipeline, scorer=lambda _, chunks: [float(n) for n in range(len(chunks))], candidates=4, shown=2, half_life=None
     )
     ranked = [f.chunk for f in search(pipeline.store, QUESTION, 4)]
     assert list(worst_first(QUESTION).prompt.used) == ranked[::-1][:2]
-    by_likelihood = dataclasses.replace(pipeline, scorer=answerability(reader), candidates=2)(QUESTION)
+    by_likelihood = dataclasses.replace(pipeline, scorer=answerability(reader), candidates=2, half_life=None)(QUESTION)
     alone = [len(prompt_tokens(reader.tokenizer, reader.message(QUESTION, [c]))) for c in ranked[:2]]
     assert by_likelihood.stage("rerank").tokens == sum(alone)
     assert set(by_likelihood.prompt.used) == set(ranked[:2])
+
+
+def test_of_passages_alike_the_newer_is_shown_first_and_age_can_be_left_out(pipeline):
+    told = "The mill of Jorvila belongs to {}."
+    ingest(
+        pipeline.store,
+        [Document("old", told.format("Hesta"), "0425-01-01"), Document("new", told.format("Norett"), "0432-01-01")],
+    )
+    question = "To whom does the mill of Jorvila belong?"
+    assert pipeline(question).prompt.used[0].document == "new"
+    ageless = dataclasses.replace(pipeline, half_life=None)(question)
+    assert [c.document for c in ageless.prompt.used] == [f.chunk.document for f in search(pipeline.store, question, 3)]
 
 
 def test_what_does_not_fit_alone_is_neither_reranked_nor_shown(pipeline, reader):

@@ -31,7 +31,7 @@ def _stored(store):
     return sorted((r["document"], r["start"], r["end"], r["text"]) for r in rows)
 
 
-@pytest.mark.parametrize("how", ["words", "vectors", "both"])
+@pytest.mark.parametrize("how", ["words", "more words", "vectors", "both"])
 def test_what_was_stored_is_found_as_it_was(store, how):
     best = search(store, "green granite", k=3, how=how)[0].chunk
     assert (best.document, best.heading) == ("mill's 12", "12")

@@ -33,6 +33,27 @@ def _bm25_wrong(rare=None, about=None, longer=None):
     return score
 
 
+def _nearest_by_sort(vectors, query, k):
+    cosines = vectors @ query / np.linalg.norm(vectors, axis=1) / np.linalg.norm(query)
+    return sorted(range(len(vectors)), key=lambda n: -round(cosines[n], 12))[:k]
+
+
+def _nearest_by_units(vectors, query, k):
+    units = vectors / np.sqrt((vectors**2).sum(axis=1, keepdims=True))
+    return np.argsort(-np.round(units @ query, 12), kind="stable")[:k].tolist()
+
+
+def _nearest_wrong(score):
+    def nearest(vectors, query, k):
+        return np.argsort(-np.round(score(vectors, query), 12), kind="stable")[:k].tolist()
+
+    return nearest
+
+
+def _cosines(vectors, query):
+    return np.array([v @ query / np.sqrt((v @ v) * (query @ query)) for v in vectors])
+
+
 def _fuse_by_default(rankings, k):
     scores = defaultdict(float)
     for ranking in rankings:
@@ -231,6 +252,7 @@ def _threshold_while(confidence, wrong, thresholds, precision):
 
 ANSWERS = {
     "bm25_score": [_bm25_by_numpy, _bm25_by_loop],
+    "nearest": [_nearest_by_sort, _nearest_by_units],
     "fuse": [_fuse_by_default, _fuse_by_counter],
     "recall_at_k": [_recall_by_loop, _recall_by_difference],
     "pack": [_pack_by_room, _pack_by_recursion],
@@ -249,6 +271,16 @@ MUTANTS = {
         "upside down": _bm25_wrong(longer=lambda longer, b: 1 - b + b / longer),
         "every mention in full": _bm25_wrong(about=lambda c, norm, k1: c),
         "not how often": _bm25_wrong(about=lambda c, norm, k1: min(c, 1) / (1 + k1 * norm)),
+    },
+    "nearest": {
+        "inner products": _nearest_wrong(lambda vectors, query: (vectors * query).sum(axis=1)),
+        "the distance between the ends": _nearest_wrong(lambda vectors, query: -((vectors - query) ** 2).sum(axis=1)),
+        "upside down": _nearest_wrong(lambda vectors, query: -_cosines(vectors, query)),
+        "the size of the cosine": _nearest_wrong(lambda vectors, query: abs(_cosines(vectors, query))),
+        "returned all": lambda vectors, query, k: _nearest_by_sort(vectors, query, len(vectors)),
+        "one too many": lambda vectors, query, k: _nearest_by_sort(vectors, query, k + 1),
+        "in their own order": lambda vectors, query, k: sorted(_nearest_by_sort(vectors, query, k)),
+        "returned the cosines": lambda vectors, query, k: sorted(_cosines(vectors, query).tolist(), reverse=True)[:k],
     },
     "fuse": {
         "places from 0": _fuse_wrong(worth=lambda p, k: 1 / (k + p - 1)),
