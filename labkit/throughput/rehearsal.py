@@ -83,9 +83,7 @@ def rehearse(
         while coming and coming[0][1].arrival <= now:
             number, request = coming.popleft()
             scheduler.add(Sequence(number, _tokens(number, request), request.output_length))
-            records[number] = Record(
-                request.arrival, request.input_length, request.output_length, sent=request.arrival
-            )
+            records[number] = Record(request.arrival, request.input_length, request.output_length, sent=request.arrival)
         taken = _step(scheduler, price, now)
         now, step = taken[0].end, taken[1]
         steps.append(taken[0])

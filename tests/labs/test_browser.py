@@ -98,6 +98,19 @@ def pack_codes(codes, bits):
         hint="one long row of bits",
         figures=2,
     ),
+    Walk(
+        notebook="09_throughput.ipynb",
+        exercise="static_batches",
+        solution="""@lab.check
+def static_batches(lengths, batch_size):
+    batches = [lengths[n:n + batch_size] for n in range(0, len(lengths), batch_size)]
+    return sum(map(max, batches)), sum(max(b) * len(b) - sum(b) for b in batches)
+""",
+        mistake=("len(b)", "batch_size"),
+        diagnosis="seats that nobody ever took",
+        hint="How long does one batch last",
+        figures=4,
+    ),
 )
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -183,6 +196,15 @@ def test_a_learner_fails_takes_a_hint_and_passes(opened, walk, theme):
     exercise.locator("text=/Passed/").wait_for(timeout=30_000)
     assert exercise.locator(f"text=/{walk.diagnosis}/").count() == 0
     open_lab.shoot(f"{name}-{theme}-passed", exercise)
+
+
+def test_the_dashboard_of_lab_09_fills_while_the_load_runs(opened):
+    open_lab = opened(next(walk for walk in WALKS if walk.notebook.startswith("09")), "dark")
+    open_lab.run_all()
+    live = open_lab.page.locator(".labkit-dashboard")
+    assert live.count() == 1
+    assert live.locator("polyline").count() == 4
+    open_lab.shoot("09-dark-dashboard", live)
 
 
 @by_notebook

@@ -92,9 +92,7 @@ USEFUL_BATCH = Exercise(
                 "you stopped one too early; there the doubling still brings `least`",
             ),
             Misconception(
-                _guarded(
-                    lambda f, t, least: _first(lambda n: _rate(n + 1, f, t) / _rate(n, f, t) - 1 < least)
-                ),
+                _guarded(lambda f, t, least: _first(lambda n: _rate(n + 1, f, t) / _rate(n, f, t) - 1 < least)),
                 "you asked what one more request brings; the question is what twice as many bring",
             ),
             Misconception(
@@ -110,9 +108,7 @@ USEFUL_BATCH = Exercise(
                 "you divided by a price of 0; where a token costs nothing every doubling doubles the rate, so return None",
             ),
             Misconception(
-                _guarded(
-                    lambda f, t, least: _first(lambda n: _rate(2 * n, f, t) / _rate(n, f, t) < 2 * (1 - least))
-                ),
+                _guarded(lambda f, t, least: _first(lambda n: _rate(2 * n, f, t) / _rate(n, f, t) < 2 * (1 - least))),
                 "you measured the gain against a perfect doubling; a gain of `least` means (1 + least) times the rate",
             ),
         ),

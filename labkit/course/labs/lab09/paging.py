@@ -120,7 +120,9 @@ EXTEND_TABLE = Exercise(
             Misconception(
                 _counted(last=True), "you took free blocks from the end of the list; the front has been free longest"
             ),
-            Misconception(_all_slots, "you gave slots to all tokens so far; only the new ones are written in this step"),
+            Misconception(
+                _all_slots, "you gave slots to all tokens so far; only the new ones are written in this step"
+            ),
             Misconception(
                 _what_fits,
                 "you placed as many tokens as fit; half a step is of no use, so where blocks are lacking return None",
