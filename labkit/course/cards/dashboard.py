@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from labkit.course.cards.show import is_live
 from labkit.throughput.watching import Reading, rates
 
-WIDTH, HEIGHT = 250, 90
+WIDTH, HEIGHT = 155, 80
 
 
 def dashboard() -> Callable[[list[Reading]], None]:
@@ -45,7 +45,7 @@ def page(readings: list[Reading]) -> str:
 def panel(name: str, now: str, values: Sequence[float], top: float | None = None) -> str:
     """One line from left to right, with its name and its latest value in words, read by screen readers too.
 
-    >>> "points='0.0,90.0 250.0,0.0'" in panel("in line", "4 requests", [0, 4])
+    >>> "points='0.0,80.0 155.0,0.0'" in panel("in line", "4 requests", [0, 4])
     True
     """
     top = max(top or 0.0, *values, 1.0)
