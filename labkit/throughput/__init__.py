@@ -10,8 +10,9 @@ What is where, in the order of a measurement: `arrivals`, `lengths`, `request` a
 `sse` and `openai_answer`), `simulated` from known service times; `driving` the load generator, which writes a `record`
 of each request; `metrics` the definitions, `estimates` their intervals, `steady` which part counts, `objective` what
 was promised; `service` calculates the figures of one load and `report` shows them, `curve` has those of many up to the
-knee, `vllm_layout` the JSON that other tools read, `cost` money and joules. Truth to hold it against: `queueing`
-theory on the clock of `virtual`, and `loopback`, a real server of known speed.
+knee, `vllm_layout` the JSON that other tools read, `cost` money and joules. `watching` reads a service's own meters
+while it works; `rehearsal` serves a workload by a real scheduler with a model that is nothing but a price. Truth to
+hold it against: `queueing` theory on the clock of `virtual`, and `loopback`, a real server of known speed.
 
 Times are seconds since the start of a run, lengths are tokens, rates are per second. A request is *scheduled* when its
 user wants it sent; latencies count from there.
@@ -37,6 +38,7 @@ _MODULE_OF = {
     "open_loop": "labkit.throughput.driving",
     "poisson_arrivals": "labkit.throughput.arrivals",
     "read_trace": "labkit.throughput.traces",
+    "rehearse": "labkit.throughput.rehearsal",
     "replay": "labkit.throughput.traces",
     "run_virtual": "labkit.throughput.virtual",
     "service_report": "labkit.throughput.service",

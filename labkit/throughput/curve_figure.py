@@ -28,6 +28,7 @@ def curve_figure(curve: Curve) -> Figure:
             yscale="log",
         )
         axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
         axes.legend()
     alt = f"End-to-end latency against throughput at {len(rates)} loads: {curve.verdict}, beyond it latency climbs."
     return Figure(figure, alt=alt)

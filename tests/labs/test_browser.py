@@ -24,6 +24,8 @@ class Walk:
     diagnosis: str
     hint: str
     figures: int
+    live: str = ""
+    """A widget that must be there once all has run."""
 
     @property
     def mistaken(self) -> str:
@@ -111,6 +113,20 @@ def pack_codes(codes, bits):
         diagnosis="you turned the order of the bytes",
         hint="one long row of bits",
         figures=2,
+    ),
+    Walk(
+        notebook="09_throughput.ipynb",
+        exercise="static_batches",
+        solution="""@lab.check
+def static_batches(lengths, batch_size):
+    batches = [lengths[n:n + batch_size] for n in range(0, len(lengths), batch_size)]
+    return sum(map(max, batches)), sum(max(b) * len(b) - sum(b) for b in batches)
+""",
+        mistake=("len(b)", "batch_size"),
+        diagnosis="seats that nobody ever took",
+        hint="How long does one batch last",
+        figures=4,
+        live=".labkit-dashboard polyline",
     ),
 )
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -208,4 +224,8 @@ def test_run_all_reaches_the_end_of_an_unsolved_lab(opened, walk):
         image.scroll_into_view_if_needed()
         open_lab.shoot(f"{walk.notebook[:2]}-light-figure-{n}")
     assert images.count() >= walk.figures
+    if walk.live:
+        live = open_lab.page.locator(walk.live).first
+        assert live.count() == 1
+        open_lab.shoot(f"{walk.notebook[:2]}-light-live", live)
     assert open_lab.page.locator("text=/Error displaying widget/").count() == 0
