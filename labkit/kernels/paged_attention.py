@@ -75,6 +75,27 @@ def paged_attention(
     return torch.ops.labkit.paged_attention(q, keys, values, block_tables, list(query_lengths), list(context_lengths))
 
 
+def paged_decode_attention(
+    q: Float[Tensor, "rows heads head"],
+    keys: Blocks,
+    values: Blocks,
+    block_tables: Int[Tensor, "rows most_blocks"],
+    context_lengths: Int[Tensor, " rows"],
+) -> Float[Tensor, "rows heads head"]:
+    """The same for one new token a row, by torch's operators alone, none of which waits to know a length.
+
+    So a CUDA graph can record it. Every block of the tables is read: they should be as wide as the longest row.
+    """
+    room = block_tables.shape[1] * keys.shape[1]
+    seen = (torch.arange(room, device=q.device) < context_lengths[:, None])[:, None, None]
+    # A weight of zero makes no zero of a NaN, and another row may have left one in a block.
+    k, v = (
+        _gathered(blocks, block_tables, room).to(q.dtype).masked_fill(~seen.transpose(-1, -2), 0)
+        for blocks in (keys, values)
+    )
+    return attention(q[:, :, None], k, v, seen)[:, :, 0]
+
+
 def _rows(
     q: Tensor,
     keys: Tensor,
@@ -105,12 +126,8 @@ def _one_token_each(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor, len
     library = native("paged_attention") if q.is_cpu and widths and q.shape[-1] % PANEL == 0 else None
     if library is not None:
         return _compiled(library, q, keys, values, tables, lengths)
-    most, mask = max(lengths), None  # padded to the longest
-    if min(lengths) < most:
-        held = torch.tensor(lengths, device=q.device)[:, None]
-        mask = (torch.arange(most, device=q.device) < held)[:, None, None]
-    k, v = (_gathered(blocks, tables, most).to(q.dtype) for blocks in (keys, values))
-    return attention(q[:, :, None], k, v, mask)[:, :, 0]
+    longest = ceil(max(lengths) / keys.shape[1])
+    return paged_decode_attention(q, keys, values, tables[:, :longest], torch.tensor(lengths, device=q.device))
 
 
 def _compiled(
