@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command("models", _models, "list the models that load without a network")
     train = command("train", _train, "train one of the course's models by its recipe; goes on where it stopped")
-    train.add_argument("name", help="course-embed; or course-seed, and then course-dense, course-draft or course-moe")
+    order = "course-embed; or course-seed, then course-draft, course-dense or course-trunk, and then course-moe"
+    train.add_argument("name", help=order)
     train.add_argument("--out", type=Path, default=Path("bench/training"), help="folder for checkpoints and weights")
     train.add_argument("--minutes", type=float, default=75, help="stop after so long, keeping a checkpoint")
     ship = command("ship", _ship, "ask a trained model everything and put it, with its card, into data/models")
@@ -68,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     release.add_arguments(command("release", release.run, "write the learner editions for a class, scanned for leaks"))
     grade.add_arguments(command("grade", grade.run, "grade a folder of strangers' notebooks in a sandbox"))
     bench = command("bench", _bench, "run the timed comparisons and write them as JSON")
+    bench.add_argument("rooms", nargs="*", metavar="ROOM", help="rooms of labkit; all that have timed proofs if none")
     bench.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
+    bench.add_argument("--record", metavar="KIND", help="keep them in data/reference as those of this kind of machine")
     return parser
 
 
@@ -154,4 +157,4 @@ def _ship(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from labkit.cli import bench
 
-    return bench.run(options.out)
+    return bench.run(options.out, options.rooms, options.record)

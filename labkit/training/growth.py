@@ -5,8 +5,10 @@ it (Net2Net, Chen et al., 2015, arXiv 1511.05641; bert2BERT, Chen et al., 2021, 
 stream, every head and every unit of the MLP is there twice; a matrix that reads something twice takes half of each,
 plus a random part that cancels: [W/2 + N, W/2 - N]. So nothing changes at first, and yet no two copies get the same
 gradient. A layer more is a copy of the one before that adds nothing to the stream yet (block expansion, Wu et al.,
-2024, arXiv 2401.02415). Experts begin as copies of the MLP (sparse upcycling, Komatsuzaki et al., 2022, arXiv
-2212.05055), each with a random part of its own, and a router that knows nothing.
+2024, arXiv 2401.02415). Experts begin as copies of the MLP and a router that knows nothing (sparse upcycling,
+Komatsuzaki et al., 2022, arXiv 2212.05055). Experts with half as many units as the MLP are its halves; a half and its
+other half get the same row of the router, so that they are chosen together (virtual groups, He et al., 2024, arXiv
+2410.07524).
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from torch import Tensor, nn
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import MLP, Block, Decoder, MoE
 
+ROUTER_STD = 0.02
+
 
 @torch.no_grad()
 def grow(small: Decoder, config: DecoderConfig, seed: int) -> Decoder:
     """A decoder of shape `config` with the logits of `small`, up to rounding.
 
     `config` is as wide as `small` or twice as wide, its layers at most twice as many less one, and its experts have as
-    many units as the MLP of `small`. Raises `ValueError` for other shapes.
+    many units as the MLP of `small`, or as a shard of it if all shards can be chosen at once. Raises `ValueError` for
+    other shapes.
     """
     times = config.hidden_size // small.config.hidden_size
     _require_shape(small.config, config, times)
@@ -44,10 +49,13 @@ def grow(small: Decoder, config: DecoderConfig, seed: int) -> Decoder:
 def _require_shape(small: DecoderConfig, large: DecoderConfig, times: int) -> None:
     wanted = (small.hidden_size * times, small.num_heads * times, small.num_kv_heads * times)
     given = (large.hidden_size, large.num_heads, large.num_kv_heads)
-    inner = large.moe.intermediate_size if large.moe else large.intermediate_size
-    wide = small.intermediate_size * (1 if large.moe else times)
+    if large.moe:
+        shards, rest = divmod(small.intermediate_size, large.moe.intermediate_size)
+        fits = not rest and large.moe.num_experts_per_tok % shards == 0 == large.moe.num_experts % shards
+    else:
+        fits = large.intermediate_size == small.intermediate_size * times
     deep = small.num_layers <= large.num_layers < 2 * small.num_layers
-    if times not in (1, 2) or given != wanted or inner != wide or not deep or not small.tie_word_embeddings:
+    if times not in (1, 2) or given != wanted or not fits or not deep or not small.tie_word_embeddings:
         raise ValueError(f"{large} cannot grow from {small}.")
 
 
@@ -89,11 +97,15 @@ def _linear(new: nn.Linear, old: nn.Linear, times: int, generator: torch.Generat
 
 
 def _experts(new: MoE, old: MLP, times: int, generator: torch.Generator) -> None:
-    nn.init.normal_(new.router.weight, std=0.02, generator=generator)
-    gate_up = torch.cat([old.gate_proj.weight, old.up_proj.weight])
+    shards = old.gate_proj.out_features // new.moe.intermediate_size
+    rows = torch.randn(new.moe.num_experts // shards, new.router.in_features, generator=generator) * ROUTER_STD
+    new.router.weight.copy_(rows.repeat_interleave(shards, dim=0))
+    parts = zip(*(w.chunk(shards) for w in (old.gate_proj.weight, old.up_proj.weight)), strict=True)
+    gate_up = [torch.cat(part) for part in parts]
+    down = (old.down_proj.weight * shards).chunk(shards, dim=1)  # the shards of one group share its weight
     for expert in range(new.moe.num_experts):
-        new.experts.gate_up[expert] = _reading_copies(gate_up, times, generator)
-        new.experts.down[expert] = old.down_proj.weight.repeat(times, 1)
+        new.experts.gate_up[expert] = _reading_copies(gate_up[expert % shards], times, generator)
+        new.experts.down[expert] = down[expert % shards].repeat(times, 1)
 
 
 def _reading_copies(

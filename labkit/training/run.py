@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,9 +93,10 @@ def train_recipe(
 ) -> Training:
     """The same for a recipe of your own, into `folder`, its loss followed on `validation` where there is some."""
     deadline = time.monotonic() + 60 * minutes
-    model = _beginning(recipe, folder).to(choose_device(device)).train()
+    model, before = _beginning(recipe, folder)
+    model = model.to(choose_device(device)).train()
     steps = recipe.optimiser(model)
-    run = Run(model, steps, load_checkpoint(folder, model, steps) or Progress(), folder, validation)
+    run = Run(model, steps, load_checkpoint(folder, model, steps) or before, folder, validation)
     finished = _stages(run, recipe, tokenizer, deadline, workers)
     saved = save_model(model, folder / "model", tokenizer)
     return Training(recipe.name, saved, finished, sum(p.numel() for p in model.parameters()), run.progress)
@@ -117,21 +119,25 @@ def _recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def _beginning(recipe: Recipe, folder: Path) -> Decoder:
-    """The model before its first step: drawn at random, or grown from the one that comes before it."""
+def _beginning(recipe: Recipe, folder: Path) -> tuple[Decoder, Progress]:
+    """The model before its first step: drawn at random, or grown from the one before it, whose record it goes on with.
+
+    So two models that grow from one have seen equal tokens after equal steps, and the record says how many.
+    """
     if recipe.grown_from is None:
-        return initial(recipe.config, recipe.seed)
-    return grow(_grown_from(RECIPES[recipe.grown_from], folder.parent, recipe.name), recipe.config, recipe.seed)
+        return initial(recipe.config, recipe.seed), Progress()
+    small, done = _grown_from(RECIPES[recipe.grown_from], folder.parent, recipe.name)
+    return grow(small, recipe.config, recipe.seed), dataclasses.replace(done, stage=0, step=0)
 
 
-def _grown_from(before: Recipe, out: Path, wanted_by: str) -> Decoder:
-    """The finished model in `out`, or the one that comes with the course."""
+def _grown_from(before: Recipe, out: Path, wanted_by: str) -> tuple[Decoder, Progress]:
+    """The finished model in `out` and its record, or the one that comes with the course, without."""
     small = initial(before.config, before.seed)
     done = load_checkpoint(out / before.name, small, before.optimiser(small))
     if done is not None and done.stage == len(before.stages):
-        return small
+        return small, done
     if before.name in shipped_folders():
-        return load(before.name, device="cpu", dtype="float32").model
+        return load(before.name, device="cpu", dtype="float32").model, Progress()
     raise ValueError(f"{wanted_by} grows from {before.name}: first finish `labkit train {before.name}`.")
 
 

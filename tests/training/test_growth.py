@@ -39,7 +39,13 @@ def deeper_mixture(config):
     return dataclasses.replace(few, num_layers=4, moe=dataclasses.replace(few.moe, layers=(0, 1, 2, 3)))
 
 
-@pytest.mark.parametrize("shape", [lambda c: c, wide, deeper, mixture, deeper_mixture])
+def halves(config):
+    """Experts of half the MLP, as wide as before."""
+    moe = MoeConfig(8, 2, config.intermediate_size // 2, norm_topk_prob=True, layers=tuple(range(config.num_layers)))
+    return dataclasses.replace(config, moe=moe, family="qwen3_moe")
+
+
+@pytest.mark.parametrize("shape", [lambda c: c, wide, deeper, mixture, deeper_mixture, halves])
 def test_growing_changes_no_logit(small, shape):
     grown = grow(small, shape(small.config), seed=0)
     with torch.no_grad():
@@ -58,3 +64,9 @@ def test_no_two_copies_stay_equal_once_training_begins(small):
 def test_a_shape_it_cannot_grow_into_is_refused(small):
     with pytest.raises(ValueError, match="cannot grow"):
         grow(small, dataclasses.replace(small.config, num_layers=6), seed=0)
+
+
+def test_experts_whose_parts_cannot_be_chosen_together_are_refused(small):
+    thirds = halves(small.config)
+    with pytest.raises(ValueError, match="cannot grow"):
+        grow(small, dataclasses.replace(thirds, moe=dataclasses.replace(thirds.moe, num_experts_per_tok=1)), seed=0)

@@ -155,7 +155,8 @@ def test_a_model_that_grows_waits_for_the_one_it_grows_from(recipe, tokenizer, t
     grown = Recipe("grown", "a model for tests", wide, recipe.stages[:1], grown_from=recipe.name)
     with pytest.raises(ValueError, match="first finish `labkit train tiny`"):
         train_recipe(grown, tokenizer, tmp_path / "grown", minutes=0)
-    train_recipe(recipe, tokenizer, tmp_path / "tiny")
+    before = train_recipe(recipe, tokenizer, tmp_path / "tiny")
     report = train_recipe(grown, tokenizer, tmp_path / "grown")
     assert report.finished
+    assert report.progress.tokens > before.progress.tokens  # it goes on counting
     assert trained("tiny", tmp_path).progress.stage == 2
