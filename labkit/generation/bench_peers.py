@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ PROMPT, STEPS, ROUNDS = 64, 48, 5
 UNIT = "transformers fp32"
 Clock = Callable[[], float]
 Writer = Callable[[torch.Tensor, Clock], list[float]]
+"""Writes `STEPS` tokens and more after some prompts; gives the seconds of each step by a clock."""
+Logits = Callable[[torch.Tensor], torch.Tensor]
+"""Those after the last token of a prompt, fed on its own, so that it is the decode step that is judged."""
 
 
 def beside_transformers(model: str | Path, variants: dict[str, Decoder] | None = None) -> dict[str, Any]:
@@ -33,28 +37,29 @@ def beside_transformers(model: str | Path, variants: dict[str, Decoder] | None =
     ours, theirs = (load(model, dtype="float32", device="cpu", backend=b).model for b in ("labkit", "transformers"))
     plain = {"labkit fp32": ours, "lean fp32": lean(ours), "lean bf16": lean(ours, torch.bfloat16)}
     variants = plain if variants is None else variants
-    writers: dict[str, Writer] = {UNIT: _their_writer(theirs)} | {n: _our_writer(v) for n, v in variants.items()}
-    found: dict[str, Any] = {"quality against transformers fp32": quality(theirs, variants, ours.config.vocab_size)}
+    writers: dict[str, Writer] = {UNIT: their_writer(theirs)} | {n: _our_writer(v) for n, v in variants.items()}
+    decoders = {name: partial(_decoded, variant) for name, variant in variants.items()}
+    found: dict[str, Any] = {"quality against transformers fp32": quality(theirs, decoders, ours.config.vocab_size)}
     if bf16_is_fast():
         half = load(model, dtype="bfloat16", device="cpu", backend="transformers").model
-        writers["transformers bf16"] = _their_writer(half)
+        writers["transformers bf16"] = their_writer(half)
     else:
         found["transformers bf16"] = {"blocked": "this processor has no instructions for bf16"}
     for batch in (1, 16):
         prompt = torch.randint(3, ours.config.vocab_size, (batch, PROMPT), generator=torch.Generator().manual_seed(0))
-        found[f"batch {batch}, 1 thread, CPU time"] = _race(writers, prompt, 1, time.thread_time)
-        found[f"batch {batch}, all threads, wall time"] = _race(writers, prompt, None, time.perf_counter)
+        found[f"batch {batch}, 1 thread, CPU time"] = race(writers, prompt, 1, time.thread_time)
+        found[f"batch {batch}, all threads, wall time"] = race(writers, prompt, None, time.perf_counter)
     return found
 
 
 @torch.no_grad()
-def quality(theirs: Any, variants: dict[str, Decoder], vocab: int, prompts: int = 20) -> dict[str, dict[str, float]]:
+def quality(theirs: Any, decoders: dict[str, Logits], vocab: int, prompts: int = 20) -> dict[str, dict[str, float]]:
     """Cosine and KL (nats) of the last token's logits, mean over random prompts, and first choices that flip."""
     tokens = torch.randint(3, vocab, (prompts, PROMPT), generator=torch.Generator().manual_seed(1))
     expected = theirs(tokens).logits[:, -1].double()
     found = {}
-    for name, model in variants.items():
-        logits = torch.cat([_decoded(model, row[None]) for row in tokens]).double()
+    for name, decoded in decoders.items():
+        logits = torch.cat([decoded(row[None]) for row in tokens]).double()
         log_p, log_q = expected.log_softmax(-1), logits.log_softmax(-1)
         found[name] = {
             "cosine": torch.cosine_similarity(expected, logits).mean().item(),
@@ -65,13 +70,13 @@ def quality(theirs: Any, variants: dict[str, Decoder], vocab: int, prompts: int 
 
 
 def _decoded(model: Decoder, tokens: torch.Tensor) -> torch.Tensor:
-    """The last token goes in on its own, so that it is the decode step that is judged."""
     cache = model.new_cache(1, tokens.shape[1])
     model(tokens[:, :-1], cache, last_only=True)
     return model(tokens[:, -1:], cache)[:, -1]
 
 
-def _race(writers: dict[str, Writer], prompt: torch.Tensor, threads: int | None, clock: Clock) -> dict[str, Any]:
+def race(writers: dict[str, Writer], prompt: torch.Tensor, threads: int | None, clock: Clock) -> dict[str, Any]:
+    """Seconds a step of each, and how many times as fast it is as transformers in fp32, which must be among them."""
     steps: dict[str, list[float]] = {name: [] for name in writers}
     with torch_threads(threads):
         for _ in progress(range(ROUNDS), f"decoding, batch {len(prompt)}"):
@@ -92,7 +97,8 @@ def _our_writer(model: Decoder) -> Writer:
     return write
 
 
-def _their_writer(model: Any) -> Writer:
+def their_writer(model: Any) -> Writer:
+    """transformers' `generate`, greedy."""
     from transformers import StoppingCriteria, StoppingCriteriaList
 
     class Times(StoppingCriteria):
