@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from labkit.kernels.paged_attention import paged_attention
+from labkit.models.cache import Places
 from labkit.models.config import DecoderConfig
 from labkit.serving.block_pool import BlockPool
 
@@ -92,6 +93,13 @@ class PagedStep:
                 f"of shape {tuple(tokens.shape)}{'' if positions is None else ' and positions'}."
             )
         return self
+
+    def places(self) -> Places | None:
+        """All of the cache, where every sequence has one new token."""
+        if any(count != 1 for count in self.counts):
+            return None
+        keys, values = (kept.transpose(2, 3) for kept in (self.cache.keys, self.cache.values))
+        return Places(keys, values, max(self.ends), self.block_tables)
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Float[Tensor, "1 heads tokens head"]:
         keys, values = self.cache.write(layer, self.slot_mapping, k, v)

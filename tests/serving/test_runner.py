@@ -25,7 +25,7 @@ from labkit.serving.sequence import Sequence, Status
 from labkit.serving.static_batching import StaticBatching
 from labkit.serving.static_runner import StaticRunner
 from tests.generation.agreement import Agreement
-from tests.serving.decoders import CONFIGS, decoder
+from tests.serving.decoders import CONFIGS, NAMES, decoder
 from tests.threads import one_thread  # noqa: F401
 
 NEVER = at_tokens(-1)
@@ -59,7 +59,7 @@ schedules = given(
 )
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_any_schedule_writes_what_each_request_alone_would(name):
     """Ties are counted over all examples, of most of which a single one would be more than a thousandth."""
     agreed, met = Agreement(), Counter()
@@ -124,7 +124,7 @@ SAMPLINGS = [
 ]
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("num_blocks", [8, 40])
 def test_each_request_draws_with_its_own_generator(name, num_blocks):
     """Together, in whatever company and after whatever preemption, as alone with the same seed."""
