@@ -9,7 +9,7 @@ and the streams of tokens. All of that is bookkeeping about token numbers and bl
 
 Around it a server: `assembling` makes a `service` of a model, which turns a `completion_request` (read by
 `json_fields`) into pieces of `answer_text` and keeps `service_metrics`; `openai_app` offers it as OpenAI's clients
-expect, in `openai_objects`, and `http_server` puts that on a socket.
+expect, in `openai_objects` and `openai_errors`, and `http_server` puts that on a socket.
 
     service = load_service("course-dense")
     async with service.engine, openai_server(service, port=8000) as address:

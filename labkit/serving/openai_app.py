@@ -1,4 +1,4 @@
-"""The service as an ASGI application: five paths that OpenAI's clients know, and a status for whatever goes wrong.
+"""The service as an ASGI application: five paths that OpenAI's clients know, answers whole or in pieces.
 
 An answer's status is sent with its first piece, so whatever goes wrong before has a status of its own. A client that
 hangs up cancels its request, wherever that stands.
@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from labkit.serving.completion_request import CompletionRequest, read_request
-from labkit.serving.engine import AnswerLostError, EngineBusyError, EngineStoppedError
+from labkit.serving.engine import AnswerLostError, EngineStoppedError
 from labkit.serving.json_fields import RefusedError
+from labkit.serving.openai_errors import HANDLERS
 from labkit.serving.openai_objects import AnswerObjects, error_object, event, models_object
 from labkit.serving.service import Piece, Service
 
@@ -53,7 +53,7 @@ def openai_app(service: Service, patience: float = 60.0) -> Starlette:
         Route("/health", health),
         Route("/metrics", metrics),
     ]
-    return Starlette(routes=routes, exception_handlers=dict.fromkeys(_TOLD, _tell) | {ClientDisconnect: _nobody_left})
+    return Starlette(routes=routes, exception_handlers=HANDLERS)
 
 
 class Completions:
@@ -142,29 +142,3 @@ def _refuse_foreign_pages(headers: Headers) -> None:
         site = "cross-site"
     if site not in (None, "none", "same-origin"):
         raise RefusedError("A page from elsewhere may not ask.", status=403)
-
-
-async def _tell(request: Request, error: Exception) -> Response:
-    """Every error in the object that OpenAI's clients understand."""
-    headers, param, code, message = None, None, None, str(error)
-    match error:
-        case RefusedError():
-            status, param, code = error.status, error.param, error.code
-        case EngineBusyError():
-            status, headers = 503, {"Retry-After": "1"}
-        case HTTPException():
-            status, headers = error.status_code, error.headers
-            wrong = {404: "There is nothing at {}.", 405: "{} does not take {}."}
-            message = wrong.get(status, error.detail).format(request.url.path, request.method)
-        case AnswerLostError() | EngineStoppedError():
-            status = 500
-        case _:  # not meant for strangers; it goes to the log
-            status, message = 500, "The server failed at this request."
-    return JSONResponse(error_object(message, status, param, code), status, headers)
-
-
-async def _nobody_left(request: Request, error: Exception) -> None:
-    """Of a client that hung up before it had asked."""
-
-
-_TOLD = (RefusedError, EngineBusyError, EngineStoppedError, AnswerLostError, HTTPException, Exception)
