@@ -25,6 +25,7 @@ from labkit.kernels.attention import attention_reference
 from labkit.kernels.block_weights import BlockArena, BlockSizes, BlockWeights, MatrixLayouts
 from labkit.kernels.native.building import native
 from labkit.kernels.packed_linear import PANEL, packed_linear_reference
+from labkit.kernels.paged_attention import HEADS_TOGETHER
 from labkit.kernels.quantized_linear import quantized_linear_reference, rounding_elements
 from labkit.kernels.quantized_panels import PanelLayout, PanelWeight, from_panels
 from labkit.kernels.rms_norm import rms_norm_reference
@@ -107,7 +108,7 @@ def workspace_elements(tokens: int, sizes: BlockSizes, keys: int, threads: int, 
     """fp32 elements that the C code needs for what lies between its phases; see `decode_blocks.c`."""
     out = (sizes.heads + 2 * sizes.kv_heads) * sizes.head
     shared = out + sizes.heads * sizes.head + 2 * sizes.hidden + 2 * sizes.inner
-    return tokens * shared + threads * (tokens * sizes.hidden + sizes.head + keys + rounding)
+    return tokens * shared + threads * (tokens * sizes.hidden + HEADS_TOGETHER * (sizes.head + keys) + rounding)
 
 
 class _Step(ctypes.Structure):

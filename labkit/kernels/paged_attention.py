@@ -31,6 +31,9 @@ from labkit.kernels.native.building import native, typed
 from labkit.kernels.packed_linear import PANEL
 from labkit.measure.costs import Cost, Part, TensorSpec, register_cost
 
+HEADS_TOGETHER = 2
+"""Heads that the C code lets look at their keys side by side (`TOGETHER` of `paged_rows.h`)."""
+
 Blocks = Float[Tensor, "blocks block_size kv_heads head"]
 
 
@@ -136,7 +139,7 @@ def _compiled(
     q, keys, values, tables = (t.contiguous() for t in (q, keys, values, tables.long()))
     (rows, heads, head), (blocks, block_size, kv_heads, _) = q.shape, keys.shape
     held, longest, threads = torch.tensor(lengths), max(lengths), torch.get_num_threads()
-    out, scratch = torch.empty_like(q), q.new_empty(threads * (head + longest))
+    out, scratch = torch.empty_like(q), q.new_empty(threads * HEADS_TOGETHER * (head + longest))
     absent = typed(library.labkit_paged_attention, pointers=7, longs=8, ints=2, result=ctypes.c_int)(
         *(t.data_ptr() for t in (out, q, keys, values, tables, held, scratch)),
         *(rows, heads, kv_heads, head, blocks, block_size, tables.shape[1], longest, keys.itemsize, threads),

@@ -97,15 +97,15 @@ static void head_group(const step *b, const weights *w, long layer, float *qkv, 
     for (long t = 0; t < b->batch * b->seq; t++) {
         const int64_t *table = table_of(b, t, &own);
         long seen = b->positions[t] < 0 ? 1 : b->positions[t] + 1;
-        for (long h = g * group; h < (g + 1) * group; h++) {
-            float *q = qkv + t * width + h * D, *out = attended + (t * b->heads + h) * D;
+        float *queries = qkv + t * width + g * group * D, *out = attended + (t * b->heads + g * group) * D;
+        for (float *q = queries; q < queries + group * D; q += D) {
             if (w->q_norm) rms_norm(q, q, w->q_norm, D, b->eps);
             rotate(q, b->cos + t * D / 2, b->sin + t * D / 2, D);
-            if (b->cache_width == 2)
-                attend(2, out, q, &kept, table, seen, g, scratch);
-            else
-                attend(4, out, q, &kept, table, seen, g, scratch);
         }
+        if (b->cache_width == 2)
+            attend_group(2, out, queries, &kept, table, seen, g, group, scratch);
+        else
+            attend_group(4, out, queries, &kept, table, seen, g, group, scratch);
     }
 }
 
@@ -142,11 +142,12 @@ static void add(float *out, const float *x, const float *y, long from, long to) 
 /* Reads the stream from `x`, leaves it in `b->out`, which may be the same. */
 static void one_block(const step *b, const weights *w, long layer, const float *x, int me, int all) {
     long tokens = b->batch * b->seq, H = b->hidden, I = b->inner, q_size = b->heads * b->head, from, to;
-    long width = (b->heads + 2 * b->kv_heads) * b->head, own = tokens * H + b->head + b->keys + b->rounding;
+    long width = (b->heads + 2 * b->kv_heads) * b->head, own = tokens * H + TOGETHER * (b->head + b->keys) + b->rounding;
     const layouts *l = b->layouts ? b->layouts + layer : NULL;
     float *qkv = b->workspace, *attended = qkv + tokens * width, *product = attended + tokens * q_size;
     float *stream = product + tokens * H, *gate = stream + tokens * H, *up = gate + tokens * I;
-    float *normed = up + tokens * I + me * own, *scores = normed + tokens * H, *scratch = scores + b->head + b->keys;
+    float *normed = up + tokens * I + me * own, *scores = normed + tokens * H;
+    float *scratch = scores + TOGETHER * (b->head + b->keys);
     operand o;
 
     for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, x + t * H, w->attention_norm, H, b->eps);

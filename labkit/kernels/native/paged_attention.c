@@ -11,15 +11,14 @@ typedef struct {
 ALWAYS void pairs_of(const int width, float *out, const float *q, const paged *p, float *scratch, int me, int all) {
     long group = p->heads / p->kv_heads, D = p->kept.head;
     for (long i = me; i < p->rows * p->kv_heads; i += all) {
-        long row = i / p->kv_heads, g = i % p->kv_heads;
-        for (long h = row * p->heads + g * group; h < row * p->heads + (g + 1) * group; h++)
-            attend(width, out + h * D, q + h * D, &p->kept, p->tables + row * p->most_blocks, p->lengths[row], g,
-                   scratch);
+        long row = i / p->kv_heads, g = i % p->kv_heads, first = (row * p->heads + g * group) * D;
+        attend_group(width, out + first, q + first, &p->kept, p->tables + row * p->most_blocks, p->lengths[row], g,
+                     group, scratch);
     }
 }
 
 static void run(float *out, const float *q, const paged *p, float *scratch, int width, int me, int all) {
-    scratch += me * (p->kept.head + p->longest);
+    scratch += me * TOGETHER * (p->kept.head + p->longest);
     if (width == 2)
         pairs_of(2, out, q, p, scratch, me, all);
     else
