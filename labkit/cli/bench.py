@@ -22,6 +22,7 @@ BENCHES = {
     "sparsity": "labkit.sparsity.bench",
     "moe": "labkit.moe.bench",
     "rag": "labkit.rag.bench",
+    "serving": "labkit.serving.bench",
     "throughput": "labkit.throughput.bench",
     "grading": "labkit.course.grading.benches",
 }

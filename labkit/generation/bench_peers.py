@@ -35,8 +35,10 @@ BATCHES = (1, 16)
 RUNS = ((1, "1 thread, CPU time", time.thread_time), (None, "all threads, wall time", time.perf_counter))
 UNIT, QUALITY = "transformers fp32", "quality against transformers fp32"
 LEAST_COSINE = 0.9  # 4 bits by blocks keep more, even on random weights; a broken export keeps nothing
-Logits = Callable[[torch.Tensor], torch.Tensor]
 Writer = Callable[[torch.Tensor, Clock], list[float]]
+"""Writes `STEPS` tokens and more after some prompts; gives the seconds of each step by a clock."""
+Logits = Callable[[torch.Tensor], torch.Tensor]
+"""Those after the last token of a prompt, fed on its own, so that it is the decode step that is judged."""
 
 
 def beside_transformers(model: str | Path, variants: dict[str, Decoder] | None = None) -> dict[str, Any]:
@@ -48,12 +50,12 @@ def beside_transformers(model: str | Path, variants: dict[str, Decoder] | None =
     plain = {"labkit fp32": ours, "lean fp32": lean(ours), "lean bf16": lean(ours, torch.bfloat16)}
     engines = kinds(few_bits=variants is not None)
     variants = plain if variants is None else variants
-    writers: dict[str, Writer] = {UNIT: _their_writer(theirs)} | {n: _our_writer(v) for n, v in variants.items()}
+    writers: dict[str, Writer] = {UNIT: their_writer(theirs)} | {n: _our_writer(v) for n, v in variants.items()}
     judged = {name: partial(_decoded, variant) for name, variant in variants.items()}
     found: dict[str, Any] = {QUALITY: quality(theirs, judged, ours.config.vocab_size)}
     if bf16_is_fast():
         half = load(model, dtype="bfloat16", device="cpu", backend="transformers").model
-        writers["transformers bf16"] = _their_writer(half)
+        writers["transformers bf16"] = their_writer(half)
     else:
         found["transformers bf16"] = {"blocked": "this processor has no instructions for bf16"}
     found["engines"] = versions()
@@ -68,8 +70,8 @@ def beside_transformers(model: str | Path, variants: dict[str, Decoder] | None =
                     found[QUALITY] |= quality(theirs, _judged(started), ours.config.vocab_size)
                 entrants = writers | _sound(started, found[QUALITY], blocked)
                 for batch in BATCHES:
-                    race = _race(entrants, _prompt(batch, ours.config.vocab_size), threads, clock)
-                    found[f"batch {batch}, {name}"] = race | {n: {"blocked": why} for n, why in blocked.items()}
+                    times = race(entrants, _prompt(batch, ours.config.vocab_size), threads, clock)
+                    found[f"batch {batch}, {name}"] = times | {n: {"blocked": why} for n, why in blocked.items()}
     return found
 
 
@@ -117,13 +119,13 @@ def quality(theirs: Any, judged: dict[str, Logits], vocab: int, prompts: int = 2
 
 
 def _decoded(model: Decoder, tokens: torch.Tensor) -> torch.Tensor:
-    """The last token goes in on its own, so that it is the decode step that is judged."""
     cache = model.new_cache(1, tokens.shape[1])
     model(tokens[:, :-1], cache, last_only=True)
     return model(tokens[:, -1:], cache)[:, -1]
 
 
-def _race(writers: dict[str, Writer], prompt: torch.Tensor, threads: int | None, clock: Clock) -> dict[str, Any]:
+def race(writers: dict[str, Writer], prompt: torch.Tensor, threads: int | None, clock: Clock) -> dict[str, Any]:
+    """Seconds a step of each, and how many times as fast it is as transformers in fp32, which must be among them."""
     steps: dict[str, list[float]] = {name: [] for name in writers}
     found: dict[str, Any] = {}
     with torch_threads(threads):
@@ -149,7 +151,8 @@ def _our_writer(model: Decoder) -> Writer:
     return write
 
 
-def _their_writer(model: Any) -> Writer:
+def their_writer(model: Any) -> Writer:
+    """transformers' `generate`, greedy."""
     from transformers import StoppingCriteria, StoppingCriteriaList
 
     class Times(StoppingCriteria):

@@ -2,9 +2,9 @@
 
 Not a second decoder: `Decoder.forward` stays what runs, with other modules in its places. Every linear is packed, in
 fp32 or bf16 if it is plain, and the few new tokens of a step go through all blocks in one operator
-(`labkit.kernels.decode_blocks`); a prompt, a cache of another kind or a block of another make takes the ordinary way,
-on packed linears. Layers that labkit quantized stay in their few bits and take the same two ways. Experts stay as
-they are.
+(`labkit.kernels.decode_blocks`); a prompt, a cache that does not say where its keys lie, or a block of another make
+takes the ordinary way, on packed linears. Layers that labkit quantized stay in their few bits and take the same two
+ways. Experts stay as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from labkit.generation.fused_matrices import PackedLinear, fused_matrices, kind_of, matrix_layouts, share
 from labkit.kernels.block_weights import BlockArena
 from labkit.kernels.decode_blocks import decode_blocks
-from labkit.models.cache import CachedStep, Step
+from labkit.models.cache import Places, Step
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Block, Decoder, RMSNorm
 from labkit.models.quantized_linear import QuantizedLinear
@@ -46,14 +46,31 @@ class FusedBlocks(nn.Module):
             share(block, weights, formats)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, step: Step) -> Tensor:
-        few = isinstance(step, CachedStep) and x.shape[0] * x.shape[1] <= FEW_TOKENS
-        if few and step.cache.keys.dtype == x.dtype == torch.float32:
-            places = step.positions, step.cache.keys, step.cache.values, self.first, step.keys_seen
-            gain = None if self.norm is None else self.norm.weight
-            return decode_blocks(x, self.weights, cos, sin, *places, self.eps, self.quantized, gain)
+        places = _places(x, step)
+        if places is not None:
+            return self._fused(x, cos, sin, step.positions, places)
         for block in self.blocks:
             x = block(x, cos, sin, step)
         return x if self.norm is None else self.norm(x)
+
+    def _fused(self, x: Tensor, cos: Tensor, sin: Tensor, positions: Tensor, places: Places) -> Tensor:
+        apart = places.block_tables is not None
+        if apart:  # tokens side by side in one row, each a row by itself
+            x, cos, sin, positions = x.transpose(0, 1), cos.transpose(0, 2), sin.transpose(0, 2), positions.T
+        cache = places.keys, places.values, self.first, places.longest
+        gain = None if self.norm is None else self.norm.weight
+        rest = self.eps, self.quantized, gain, places.block_tables
+        x = decode_blocks(x, self.weights, cos, sin, positions, *cache, *rest)
+        return x.transpose(0, 1) if apart else x
+
+
+def _places(x: Tensor, step: Step) -> Places | None:
+    """Where the step's keys and values lie, if the fused operator can use them and gains by it."""
+    places = step.places() if hasattr(step, "places") and x.dtype == torch.float32 else None
+    if places is None or places.keys.dtype not in (torch.float32, torch.bfloat16):
+        return None
+    # One query after another, which for a prompt is slower than torch's attention; single tokens are always few.
+    return places if places.block_tables is not None or x.shape[0] * x.shape[1] <= FEW_TOKENS else None
 
 
 def lean(model: Decoder, dtype: torch.dtype = torch.float32) -> Decoder:

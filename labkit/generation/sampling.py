@@ -14,6 +14,10 @@ from labkit.generation import warping
 from labkit.generation.warping import Logits
 
 
+class LostLogitsError(ValueError):
+    """There are no numbers to choose a token by."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """Settings of the choice; each is off by default. Temperature 0 takes the best token, always.
@@ -45,7 +49,7 @@ def probabilities(
 ) -> Float[Tensor, "places vocab"]:
     """The distribution that a token is drawn from, in fp32. `contexts` are the tokens before each place.
 
-    Greedy settings put all on the best token. Raises `ValueError` for logits that hold NaN or only -inf.
+    Greedy settings put all on the best token. Raises `LostLogitsError` for logits that hold NaN or only -inf.
 
     >>> half = torch.tensor([[0.5, 0.25, 0.25]]).log()
     >>> probabilities(half, [[]], Sampling(temperature=0.5))  # each squared, then scaled to sum to 1
@@ -63,7 +67,7 @@ def probabilities(
         scores = warping.min_p(scores, sampling.min_p)
     result = scores.softmax(dim=-1)
     if result.isnan().any():
-        raise ValueError(_LOST)
+        raise LostLogitsError(_LOST)
     return result
 
 
@@ -86,7 +90,7 @@ def _penalised(logits: Logits, contexts: Sequence[Sequence[int]], sampling: Samp
 def _best(scores: Logits) -> Int[Tensor, " places"]:
     best = scores.max(dim=-1)  # NaN is larger than everything to torch, so a single one shows here
     if not all(map(math.isfinite, best.values.tolist())):
-        raise ValueError(_LOST)
+        raise LostLogitsError(_LOST)
     return best.indices
 
 

@@ -8,7 +8,8 @@ With t tokens, h features, n keys seen, W elements in the matrices of e bytes, d
 | `decode_blocks`          | e W + cache, once 8 t h               | the same              | 1 for all of them (C) |
 
 What is saved is not arithmetic but the trips in between, and the start of each operator: some microseconds, thirty
-times a block, as much as the weights of a small model take to arrive. Matrices are fp32, bf16 or quantized.
+times a block, as much as the weights of a small model take to arrive. Matrices are fp32, bf16 or quantized; the cache
+is fp32 or bf16, and lies row by row or in blocks anywhere (see `paged_attention`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from labkit.kernels.attention import attention_reference
 from labkit.kernels.block_weights import BlockArena, BlockSizes, BlockWeights, MatrixLayouts
 from labkit.kernels.native.building import native
 from labkit.kernels.packed_linear import PANEL, packed_linear_reference
+from labkit.kernels.paged_attention import HEADS_TOGETHER
 from labkit.kernels.quantized_linear import quantized_linear_reference, rounding_elements
 from labkit.kernels.quantized_panels import PanelLayout, PanelWeight, from_panels
 from labkit.kernels.rms_norm import rms_norm_reference
@@ -56,10 +58,10 @@ def decode_block_reference(
     k = k if w.k_norm is None else rms_norm_reference(k, w.k_norm, eps)
     q, k = rotary(q, cos, sin), rotary(k, cos, sin)
     row, column = torch.where(positions >= 0)
-    keys[row, :, positions[row, column]] = k[row, :, column]
-    values[row, :, positions[row, column]] = v[row, :, column]
+    for cache, new in ((keys, k), (values, v)):
+        cache[row, :, positions[row, column]] = new[row, :, column].to(cache.dtype)
     seen = torch.arange(keys.shape[2], device=x.device) <= positions.clamp(min=0)[:, None, :, None]
-    attended = attention_reference(q, keys, values, seen).transpose(1, 2).flatten(-2)
+    attended = attention_reference(q, keys.to(q.dtype), values.to(q.dtype), seen).transpose(1, 2).flatten(-2)
     x = x + _linear(attended, w.o, w.o_bias, layouts[1], quantized)
     gate_up = _linear(rms_norm_reference(x, w.mlp_norm, eps), w.gate_up, None, layouts[2], quantized)
     gate, up = gate_up.chunk(2, dim=-1)
@@ -81,21 +83,24 @@ def decode_blocks(
     cos: Float[Tensor, "batch 1 seq half_head"],
     sin: Float[Tensor, "batch 1 seq half_head"],
     positions: Int[Tensor, "batch seq"],
-    keys: Float[Tensor, "layers batch kv_heads capacity head"],
-    values: Float[Tensor, "layers batch kv_heads capacity head"],
+    keys: Float[Tensor, "layers cache_blocks kv_heads slots head"],
+    values: Float[Tensor, "layers cache_blocks kv_heads slots head"],
     first: int,
     seen: int,
     eps: float,
     quantized: MatrixLayouts | None = None,
     final_norm: Float[Tensor, " hidden"] | None = None,
+    block_tables: Int[Tensor, "batch most_blocks"] | None = None,
 ) -> Float[Tensor, "batch seq hidden"]:
     """Blocks one after another, by `torch.ops.labkit.decode_blocks`; their caches are the layers from `first` on.
 
-    Of these caches the first `seen` slots may be looked at. All is fp32 but the matrices, head a multiple of 16, all
-    blocks of one shape. `quantized` describes the matrices of all blocks, where they are; `final_norm` is the gain of a
-    norm after the last of them. No gradient.
+    A row's tokens lie in the blocks of the cache that its table names, in order, or without tables all in one of its
+    own; of these the first `seen` may be looked at. All is fp32 but the matrices and, if it is bf16, the cache; head a
+    multiple of 16, all blocks of one shape. `quantized` describes the matrices of all blocks, where they are;
+    `final_norm` is the gain of a norm after the last of them. No gradient. Raises `IndexError` for a table that names a
+    block that is not there.
     """
-    rest = (cos, sin, positions, keys, values, first, seen, eps, final_norm)
+    rest = (cos, sin, positions, keys, values, block_tables, first, seen, eps, final_norm)
     return torch.ops.labkit.decode_blocks(x, *weights, *rest, *(quantized or _PLAIN))
 
 
@@ -103,7 +108,7 @@ def workspace_elements(tokens: int, sizes: BlockSizes, keys: int, threads: int, 
     """fp32 elements that the C code needs for what lies between its phases; see `decode_blocks.c`."""
     out = (sizes.heads + 2 * sizes.kv_heads) * sizes.head
     shared = out + sizes.heads * sizes.head + 2 * sizes.hidden + 2 * sizes.inner
-    return tokens * shared + threads * (tokens * sizes.hidden + keys + rounding)
+    return tokens * shared + threads * (tokens * sizes.hidden + HEADS_TOGETHER * (sizes.head + keys) + rounding)
 
 
 class _Step(ctypes.Structure):
@@ -112,11 +117,13 @@ class _Step(ctypes.Structure):
     _fields_ = (
         [(name, ctypes.c_long) for name in ("blocks", "batch", "seq", "hidden", "heads", "kv_heads", "head", "inner")]
         + [(name, ctypes.c_long) for name in ("threads", "width", "activation_bits", "per_row")]
-        + [(name, ctypes.c_long) for name in ("cache_layer", "cache_row", "cache_head", "keys", "rounding")]
+        + [(name, ctypes.c_long) for name in ("cache_layer", "cache_block", "cache_head", "cache_slot")]
+        + [(name, ctypes.c_long) for name in ("cache_width", "cache_blocks", "block_size", "most_blocks")]
+        + [(name, ctypes.c_long) for name in ("keys", "rounding")]
         + [("eps", ctypes.c_float)]
         + [
             (name, ctypes.c_void_p)
-            for name in ("memory", "table", "layouts", "final_norm", "x", "cos", "sin", "positions")
+            for name in ("memory", "table", "layouts", "final_norm", "x", "cos", "sin", "positions", "tables")
         ]
         + [(name, ctypes.c_void_p) for name in ("key_cache", "value_cache", "out", "workspace")]
     )
@@ -132,6 +139,7 @@ def _on_cpu(
     positions: Tensor,
     keys: Tensor,
     values: Tensor,
+    tables: Tensor | None,
     first: int,
     seen: int,
     eps: float,
@@ -141,29 +149,33 @@ def _on_cpu(
     per_row: bool,
 ) -> Tensor:
     library = native("decode_blocks")
-    if library is None:
-        rest = (positions, keys, values, first, seen, eps, final_norm, layouts, activation_bits, per_row)
+    if library is None or keys.dtype not in (torch.float32, torch.bfloat16):
+        rest = (positions, keys, values, tables, first, seen, eps, final_norm, layouts, activation_bits, per_row)
         return _composite(x, memory, table, panels, cos, sin, *rest)
     x, cos, sin, positions = (t.contiguous() for t in (x, cos, sin, positions))
+    tables = None if tables is None else tables.long().contiguous()
     (batch, seq, hidden), out, threads = x.shape, torch.empty_like(x), torch.get_num_threads()
     sizes, widest = BlockSizes.of(x, panels, keys), 0
     if layouts is not None:
         widest = rounding_elements(batch * seq, max(hidden, sizes.heads * sizes.head, sizes.inner))
     workspace = x.new_empty(workspace_elements(batch * seq, sizes, seen, threads, widest))
-    cache_layer, cache_row, cache_head = keys.stride()[:3]
-    offset = 4 * first * cache_layer
-    library.labkit_decode_blocks(
+    offset, most_blocks = keys.itemsize * first * keys.stride(0), 1 if tables is None else tables.shape[1]
+    absent = library.labkit_decode_blocks(
         ctypes.byref(
             _Step(
                 *(len(table), batch, seq, hidden, sizes.heads, sizes.kv_heads, sizes.head, sizes.inner),
                 *(threads, panels[2], activation_bits, per_row),
-                *(cache_layer, cache_row, cache_head, seen, widest, eps, memory.data_ptr(), table.data_ptr()),
+                *(*keys.stride()[:4], keys.itemsize, keys.shape[1], keys.shape[3], most_blocks, seen, widest),
+                *(eps, memory.data_ptr(), table.data_ptr()),
                 *(None if tensor is None else tensor.data_ptr() for tensor in (layouts, final_norm)),
                 *(x.data_ptr(), cos.data_ptr(), sin.data_ptr(), positions.data_ptr()),
+                None if tables is None else tables.data_ptr(),
                 *(keys.data_ptr() + offset, values.data_ptr() + offset, out.data_ptr(), workspace.data_ptr()),
             )
         )
     )
+    if absent:
+        raise IndexError(f"A block table names a block that is not there; blocks go from 0 to {keys.shape[1] - 1}.")
     return out
 
 
@@ -177,6 +189,7 @@ def _composite(
     positions: Tensor,
     keys: Tensor,
     values: Tensor,
+    tables: Tensor | None,
     first: int,
     seen: int,
     eps: float,
@@ -185,12 +198,29 @@ def _composite(
     activation_bits: int,
     per_row: bool,
 ) -> Tensor:
-    """The reference, block by block."""
-    for n, weights in enumerate(BlockArena(memory, table, panels).blocks()):
-        quantized = None if layouts is None else MatrixLayouts(layouts[n : n + 1], activation_bits, per_row)
-        caches = (c[first + n, :, :, :seen] for c in (keys, values))
-        x = decode_block_reference(x, weights, cos, sin, positions, *caches, eps, quantized)
+    """The reference, block by block, on a copy of the rows where they lie in blocks."""
+    for n, weights in enumerate(BlockArena(memory, table, panels).blocks(), first):
+        quantized = None if layouts is None else MatrixLayouts(layouts[n - first :][:1], activation_bits, per_row)
+        caches = [cache[n] if tables is None else _gathered(cache[n], tables, positions) for cache in (keys, values)]
+        rows = (cache[:, :, :seen] for cache in caches)
+        x = decode_block_reference(x, weights, cos, sin, positions, *rows, eps, quantized)
+        for cache, copied in zip((keys, values), caches, strict=True):
+            _ = tables is None or _put_back(cache[n], copied, tables, positions)
     return x if final_norm is None else rms_norm_reference(x, final_norm, eps)
+
+
+def _gathered(cache: Tensor, tables: Tensor, positions: Tensor) -> Float[Tensor, "batch kv_heads keys head"]:
+    """A copy, nothing beyond a row's last token: a weight of zero makes no zero of a NaN that somebody left there."""
+    rows = cache[tables].transpose(1, 2).flatten(2, 3)
+    beyond = torch.arange(rows.shape[2], device=rows.device) > positions.amax(dim=1)[:, None]
+    return rows.masked_fill(beyond[:, None, :, None], 0)
+
+
+def _put_back(cache: Tensor, rows: Tensor, tables: Tensor, positions: Tensor) -> None:
+    """The new tokens, from the copy into their blocks."""
+    row, column = torch.where(positions >= 0)
+    place, size = positions[row, column], cache.shape[2]
+    cache[tables[row, place // size], :, place % size] = rows[row, :, place]
 
 
 def _cost(
@@ -203,6 +233,7 @@ def _cost(
     positions: TensorSpec,
     keys: TensorSpec,
     values: TensorSpec,
+    tables: TensorSpec | None,
     first: int,
     seen: int,
     eps: float,
@@ -212,7 +243,7 @@ def _cost(
 ) -> Cost:
     """Weights and seen keys once, the new keys and values written; FLOPs as the reference executes them."""
     tokens, blocks, sizes = out.numel // out.shape[-1], table.shape[0], BlockSizes.of(x, panels, keys)
-    slot = blocks * keys.nbytes // (keys.shape[0] * keys.shape[3])  # one slot of all rows and heads
+    slot = blocks * x.shape[0] * sizes.kv_heads * sizes.head * keys.itemsize  # of all rows and heads
     read, new = seen * slot, out.shape[1] * slot
     gain = [] if final_norm is None else [final_norm]
     return Cost(
@@ -227,8 +258,8 @@ _PLAIN = (None, 16, False)
 _LIBRARY = torch.library.Library("labkit", "FRAGMENT")
 _LIBRARY.define(
     "decode_blocks(Tensor x, Tensor memory, Tensor table, int[] panels, Tensor cos, Tensor sin, Tensor positions, "
-    "Tensor(a!) keys, Tensor(b!) values, int first, int seen, float eps, Tensor? final_norm, Tensor? layouts, "
-    "int activation_bits, bool per_row) -> Tensor"
+    "Tensor(a!) keys, Tensor(b!) values, Tensor? tables, int first, int seen, float eps, Tensor? final_norm, "
+    "Tensor? layouts, int activation_bits, bool per_row) -> Tensor"
 )
 _LIBRARY.impl("decode_blocks", _on_cpu, "CPU")
 _LIBRARY.impl("decode_blocks", _composite, "CUDA")

@@ -31,6 +31,9 @@ from labkit.kernels.native.building import native, typed
 from labkit.kernels.packed_linear import PANEL
 from labkit.measure.costs import Cost, Part, TensorSpec, register_cost
 
+HEADS_TOGETHER = 2
+"""Heads that the C code lets look at their keys side by side (`TOGETHER` of `paged_rows.h`)."""
+
 Blocks = Float[Tensor, "blocks block_size kv_heads head"]
 
 
@@ -75,6 +78,27 @@ def paged_attention(
     return torch.ops.labkit.paged_attention(q, keys, values, block_tables, list(query_lengths), list(context_lengths))
 
 
+def paged_decode_attention(
+    q: Float[Tensor, "rows heads head"],
+    keys: Blocks,
+    values: Blocks,
+    block_tables: Int[Tensor, "rows most_blocks"],
+    context_lengths: Int[Tensor, " rows"],
+) -> Float[Tensor, "rows heads head"]:
+    """The same for one new token a row, by torch's operators alone, none of which waits to know a length.
+
+    So a CUDA graph can record it. Every block of the tables is read: they should be as wide as the longest row.
+    """
+    room = block_tables.shape[1] * keys.shape[1]
+    seen = (torch.arange(room, device=q.device) < context_lengths[:, None])[:, None, None]
+    # A weight of zero makes no zero of a NaN, and another row may have left one in a block.
+    k, v = (
+        _gathered(blocks, block_tables, room).to(q.dtype).masked_fill(~seen.transpose(-1, -2), 0)
+        for blocks in (keys, values)
+    )
+    return attention(q[:, :, None], k, v, seen)[:, :, 0]
+
+
 def _rows(
     q: Tensor,
     keys: Tensor,
@@ -105,12 +129,8 @@ def _one_token_each(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor, len
     library = native("paged_attention") if q.is_cpu and widths and q.shape[-1] % PANEL == 0 else None
     if library is not None:
         return _compiled(library, q, keys, values, tables, lengths)
-    most, mask = max(lengths), None  # padded to the longest
-    if min(lengths) < most:
-        held = torch.tensor(lengths, device=q.device)[:, None]
-        mask = (torch.arange(most, device=q.device) < held)[:, None, None]
-    k, v = (_gathered(blocks, tables, most).to(q.dtype) for blocks in (keys, values))
-    return attention(q[:, :, None], k, v, mask)[:, :, 0]
+    longest = ceil(max(lengths) / keys.shape[1])
+    return paged_decode_attention(q, keys, values, tables[:, :longest], torch.tensor(lengths, device=q.device))
 
 
 def _compiled(
@@ -119,7 +139,7 @@ def _compiled(
     q, keys, values, tables = (t.contiguous() for t in (q, keys, values, tables.long()))
     (rows, heads, head), (blocks, block_size, kv_heads, _) = q.shape, keys.shape
     held, longest, threads = torch.tensor(lengths), max(lengths), torch.get_num_threads()
-    out, scratch = torch.empty_like(q), q.new_empty(threads * (head + longest))
+    out, scratch = torch.empty_like(q), q.new_empty(threads * HEADS_TOGETHER * (head + longest))
     absent = typed(library.labkit_paged_attention, pointers=7, longs=8, ints=2, result=ctypes.c_int)(
         *(t.data_ptr() for t in (out, q, keys, values, tables, held, scratch)),
         *(rows, heads, kv_heads, head, blocks, block_size, tables.shape[1], longest, keys.itemsize, threads),

@@ -11,7 +11,7 @@ A token at position -1 is padding: it goes to one spare slot at the end, which n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -40,6 +40,19 @@ class Step(Protocol):
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Float[Tensor, "batch heads seq head"]: ...
 
     def end(self) -> None: ...
+
+
+class Places(NamedTuple):
+    """Where the keys and values of a step lie, for an operator that reads and writes them itself.
+
+    A row's tokens are in the blocks that its table names, in order; without tables, all in a block of its own. With
+    tables every new token is a row by itself, whatever row of the step it stands in. `longest` is the longest row.
+    """
+
+    keys: Float[Tensor, "layers cache_blocks kv_heads slots head"]
+    values: Float[Tensor, "layers cache_blocks kv_heads slots head"]
+    longest: int
+    block_tables: Int[Tensor, "tokens most_blocks"] | None = None
 
 
 class Cache(Protocol):
@@ -154,6 +167,10 @@ class CachedStep:
             slots = torch.arange(self.keys_seen, device=device).expand(batch, -1)
             self.mask = _visible(positions, slots)
         self.rows = None if even else torch.arange(batch, device=device).unsqueeze(1)
+
+    def places(self) -> Places:
+        """All of the cache."""
+        return Places(self.cache.keys, self.cache.values, self.keys_seen)
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Float[Tensor, "batch heads seq head"]:
         keys, values = self.cache.keys[layer], self.cache.values[layer]

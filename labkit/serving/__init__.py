@@ -5,13 +5,13 @@ remembered by the prefix they hold; `scheduler` which sequences advance in a ste
 batching, chunked prefill, preemption); `static_batching` the baseline that it replaced; `engine` the loop around them
 and the streams of tokens. All of that is bookkeeping about token numbers and block numbers, and knows no model.
 `paged_cache` has the bytes of the blocks, `runner` makes one forward of a step's work and draws the tokens, and
-`static_runner` does so for the baseline.
+`static_runner` does so for the baseline; on a GPU `decode_graphs` launches a decode step in one.
 
-Around it a server: `assembling` makes a `service` of a loaded model, which turns a `completion_request` (read by
-`json_fields`) into pieces of `answer_text` and keeps `service_metrics`; `http_server` offers it as OpenAI's clients
-expect, in `openai_objects`.
+Around it a server: `assembling` makes a `service` of a model, which turns a `completion_request` (read by
+`json_fields`) into pieces of `answer_text` and keeps `service_metrics`; `openai_app` offers it as OpenAI's clients
+expect, in `openai_objects` and `openai_errors`, and `http_server` puts that on a socket.
 
-    service = service_of(load("course-dense"))
+    service = load_service("course-dense")
     async with service.engine, openai_server(service, port=8000) as address:
         ...
 
@@ -34,6 +34,7 @@ _MODULE_OF = {
     "Sequence": "labkit.serving.sequence",
     "StaticBatching": "labkit.serving.static_batching",
     "StaticRunner": "labkit.serving.static_runner",
+    "load_service": "labkit.serving.assembling",
     "openai_server": "labkit.serving.http_server",
     "service_of": "labkit.serving.assembling",
 }

@@ -60,7 +60,7 @@ class BlockPool:
             raise IndexError(f"All {self.num_blocks} blocks are held; preempt a sequence first.")
         block, _ = self._free.popitem(last=False)
         self.ref_counts[block] = 1
-        self._block_of.pop(self._hash_of.pop(block, b""), None)
+        self.forget([block])
         return block
 
     def hold(self, block: int) -> None:
@@ -84,6 +84,11 @@ class BlockPool:
         """Notes what a full block holds, unless another block holds the same already."""
         if prefix not in self._block_of and block not in self._hash_of:
             self._block_of[prefix], self._hash_of[block] = block, prefix
+
+    def forget(self, block_table: Iterable[int]) -> None:
+        """Nobody begins any more from what these blocks hold; who holds them goes on."""
+        for block in block_table:
+            self._block_of.pop(self._hash_of.pop(block, b""), None)
 
     def find(self, hashes: Iterable[PrefixHash]) -> list[int]:
         """The blocks that hold the longest remembered prefix, in order.

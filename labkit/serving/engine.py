@@ -12,10 +12,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import suppress
 from typing import Protocol
 
-from labkit.serving.sequence import Sequence, Work
+from labkit.serving.sequence import Sequence, Status, Work
 
-Run = Callable[[list[Work]], Awaitable[Mapping[int, int]]]
-"""Computes a step and gives the token drawn for each request whose work `draws`.
+Run = Callable[[list[Work]], Awaitable[Mapping[int, int | None]]]
+"""Computes a step and gives the token drawn for each request whose work `draws`, None where there was none to draw.
 
 It must give way while it computes, and before that take what it needs of the sequences: one may be cancelled meanwhile.
 """
@@ -33,7 +33,7 @@ class Scheduling(Protocol):
 
     def schedule(self) -> list[Work]: ...
 
-    def complete(self, step: Iterable[Work], drawn: Mapping[int, int]) -> list[Sequence]: ...
+    def complete(self, step: Iterable[Work], drawn: Mapping[int, int | None]) -> list[Sequence]: ...
 
     def cancel(self, sequence: Sequence) -> None: ...
 
@@ -44,6 +44,10 @@ class EngineBusyError(RuntimeError):
 
 class EngineStoppedError(RuntimeError):
     """The engine does not run, or its model failed; the cause is attached."""
+
+
+class AnswerLostError(RuntimeError):
+    """The model gave no numbers to choose a token by, for one request; others are not touched."""
 
 
 class Engine:
@@ -76,8 +80,9 @@ class Engine:
     async def stream(self, sequence: Sequence) -> AsyncGenerator[int, None]:
         """The tokens of a request as they are drawn; closing the generator cancels it.
 
-        Raises `EngineBusyError` where too many wait, `EngineStoppedError` where the engine does not run, and
-        `ValueError` for a request that the cache could never hold or a number that is in use.
+        Raises `EngineBusyError` where too many wait, `EngineStoppedError` where the engine does not run,
+        `AnswerLostError` where the model has no next token for it, and `ValueError` for a request that the cache could
+        never hold or a number that is in use.
         """
         self._check(sequence)
         outbox = asyncio.Queue()
@@ -87,6 +92,11 @@ class Engine:
         try:
             while (token := await outbox.get()) is not None:
                 yield token
+            if sequence.status is Status.FAILED:
+                raise AnswerLostError(
+                    f"After {len(sequence.token_ids)} tokens the logits of request {sequence.request_id} hold NaN or "
+                    "infinity, so there is no next token: the weights are damaged, or the dtype is too narrow."
+                )
             if not sequence.status.finished:
                 raise EngineStoppedError("The engine stopped before the answer was written.") from self._failure()
         finally:
@@ -107,11 +117,12 @@ class Engine:
             for outbox in self._outboxes.values():
                 outbox.put_nowait(None)
 
-    def _deliver(self, step: list[Work], drawn: Mapping[int, int], finished: list[Sequence]) -> None:
+    def _deliver(self, step: list[Work], drawn: Mapping[int, int | None], finished: list[Sequence]) -> None:
         """Sends each token to its stream, unless that was closed while the model ran."""
         for sequence, _ in step:
-            if sequence.request_id in drawn and sequence in self._outboxes:
-                self._outboxes[sequence].put_nowait(drawn[sequence.request_id])
+            token = drawn.get(sequence.request_id)
+            if token is not None and sequence in self._outboxes:
+                self._outboxes[sequence].put_nowait(token)
         for sequence in finished:
             self._outboxes[sequence].put_nowait(None)
 

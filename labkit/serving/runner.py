@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from labkit.generation.sampling import GREEDY, Sampling, choose
+from labkit.generation.sampling import GREEDY, LostLogitsError, Sampling, choose
 from labkit.models.decoder import Decoder
+from labkit.serving.decode_graphs import DecodeGraphs, recordable
 from labkit.serving.paged_cache import PagedKVCache, Span
 from labkit.serving.sequence import Work
 
@@ -58,34 +60,52 @@ class Batch:
 
 
 class ModelRunner:
-    """What `Engine` awaits: `model` on the blocks of `cache`. The scheduler must be that of the cache's pool."""
+    """What `Engine` awaits: `model` on the blocks of `cache`. The scheduler must be that of the cache's pool.
 
-    def __init__(self, model: Decoder, cache: PagedKVCache) -> None:
+    On a GPU steps of single tokens are recorded as CUDA graphs unless `graphs` is false.
+    """
+
+    def __init__(self, model: Decoder, cache: PagedKVCache, graphs: bool = True) -> None:
         self.model, self.cache = model, cache
+        self._graphs = DecodeGraphs(model, cache) if graphs and recordable(model) else None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
 
-    async def __call__(self, step: list[Work]) -> dict[int, int]:
+    async def __call__(self, step: list[Work]) -> dict[int, int | None]:
         """The token drawn for each request that is due one; other tasks run meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.compute, Batch.of(step))
 
     @torch.inference_mode()
-    def compute(self, batch: Batch) -> dict[int, int]:
-        """One forward, its keys and values kept; raises `ValueError` for logits that are not numbers."""
+    def compute(self, batch: Batch) -> dict[int, int | None]:
+        """One forward, its keys and values kept."""
         device = self.model.device
-        tokens = torch.tensor([batch.tokens], device=device)
         # A chunk from the middle of a prompt draws nothing; one column then costs less than a head for none.
         columns = torch.tensor([draw.column for draw in batch.draws] or [0], device=device)
-        logits = self.model(tokens, self.cache.step(batch.spans), columns=columns)[0]
+        if self._graphs and all(span.count == 1 for span in batch.spans):
+            logits = self._graphs(batch.tokens, batch.spans)[columns]
+        else:
+            tokens = torch.tensor([batch.tokens], device=device)
+            logits = self.model(tokens, self.cache.step(batch.spans), columns=columns)[0]
         return drawn(logits, batch.draws)
 
 
-def drawn(logits: Float[Tensor, "draws vocab"], draws: list[Draw]) -> dict[int, int]:
-    """A token for each request: the best ones all at once, the others by each request's own generator."""
+def drawn(logits: Float[Tensor, "draws vocab"], draws: list[Draw]) -> dict[int, int | None]:
+    """A token for each request: the best ones all at once, the others by each request's own generator.
+
+    None for a request whose logits hold NaN or infinity: that is its own misfortune and nobody else's.
+    """
+    found: dict[int, int | None] = {}
     plain = [place for place, draw in enumerate(draws) if draw.sampling == GREEDY]
-    best = choose(logits[plain], [[]] * len(plain), GREEDY).tolist() if plain else []
-    found = dict(zip((draws[place].request_id for place in plain), best, strict=True))
+    with suppress(LostLogitsError):  # then one by one, to see whose they are
+        best = choose(logits[plain], [[]] * len(plain), GREEDY).tolist() if plain else []
+        found |= zip((draws[place].request_id for place in plain), best, strict=True)
     for place, draw in enumerate(draws):
         if draw.request_id not in found:
-            row = logits[place : place + 1].cpu()  # a seed means the same on every device
-            found[draw.request_id] = int(choose(row, [draw.context], draw.sampling, draw.generator))
+            found[draw.request_id] = _token(logits[place : place + 1].cpu(), draw)  # a seed means the same everywhere
     return found
+
+
+def _token(row: Float[Tensor, "1 vocab"], draw: Draw) -> int | None:
+    try:
+        return int(choose(row, [draw.context], draw.sampling, draw.generator))
+    except LostLogitsError:
+        return None

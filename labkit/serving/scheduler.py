@@ -75,10 +75,11 @@ class Scheduler:
             budget -= work.num_tokens
         return step
 
-    def complete(self, step: Iterable[Work], drawn: Mapping[int, int]) -> list[Sequence]:
+    def complete(self, step: Iterable[Work], drawn: Mapping[int, int | None]) -> list[Sequence]:
         """After the model has run: what is computed now, and the tokens `drawn`, by request; returns who finished.
 
-        Full blocks are remembered only now, when they hold what they promise.
+        Full blocks are remembered only now, when they hold what they promise; a request for which None was drawn fails
+        alone, and what it computed is forgotten.
         """
         finished = []
         for work in step:
@@ -90,6 +91,8 @@ class Scheduler:
             self._remember(sequence, work.num_tokens)
             if draws:
                 sequence.append(drawn[sequence.request_id])
+            if sequence.status is Status.FAILED:
+                self.pool.forget(sequence.block_table)
             if sequence.status.finished:
                 self._leave(sequence)
                 finished.append(sequence)

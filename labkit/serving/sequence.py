@@ -21,6 +21,7 @@ class Status(Enum):
     STOPPED = "stop"  # it wrote a stop token
     LENGTH = "length"  # it wrote as many tokens as it may
     CANCELLED = "cancelled"
+    FAILED = "failed"  # the model gave no numbers to choose by
 
     @property
     def finished(self) -> bool:
@@ -73,14 +74,17 @@ class Sequence:
         """What was written so far."""
         return self.token_ids[self.num_prompt_tokens :]
 
-    def append(self, token: int) -> None:
-        """Takes a token that was drawn, and finishes where it stops the answer or fills it.
+    def append(self, token: int | None) -> None:
+        """Takes a token that was drawn, and finishes where it stops the answer or fills it; None is none to be had.
 
         >>> sequence = Sequence(0, [5, 6], max_tokens=2, stop_tokens={9})
         >>> sequence.append(9)
         >>> sequence.output_ids, sequence.status
         ([9], <Status.STOPPED: 'stop'>)
         """
+        if token is None:
+            self.status = Status.FAILED
+            return
         self.token_ids.append(token)
         if token in self.stop_tokens:
             self.status = Status.STOPPED

@@ -62,7 +62,7 @@ class StaticBatching:
         self.num_padding_tokens += len(self.batch) * width - sum(work.num_tokens for work in step)
         return step
 
-    def complete(self, step: Iterable[Work], drawn: Mapping[int, int]) -> list[Sequence]:
+    def complete(self, step: Iterable[Work], drawn: Mapping[int, int | None]) -> list[Sequence]:
         """After the model has run: the tokens `drawn`, by request; returns who finished."""
         finished = []
         for sequence, num_tokens in step:

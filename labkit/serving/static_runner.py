@@ -27,7 +27,7 @@ class StaticRunner:
         self._row_of: dict[int, int] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
 
-    async def __call__(self, step: list[Work]) -> dict[int, int]:
+    async def __call__(self, step: list[Work]) -> dict[int, int | None]:
         """The next token of each request; other tasks run meanwhile."""
         if step[0].sequence.num_computed_tokens == 0:
             self._row_of = {work.sequence.request_id: row for row, work in enumerate(step)}
@@ -35,7 +35,7 @@ class StaticRunner:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.compute, Batch.of(step))
 
     @torch.inference_mode()
-    def compute(self, batch: Batch) -> dict[int, int]:
+    def compute(self, batch: Batch) -> dict[int, int | None]:
         """One forward of the whole rectangle."""
         pending: list[list[int]] = [[] for _ in self._row_of]
         rows, ends = [self._row_of[draw.request_id] for draw in batch.draws], [draw.column + 1 for draw in batch.draws]

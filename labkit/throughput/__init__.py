@@ -43,8 +43,10 @@ _MODULE_OF = {
     "run_virtual": "labkit.throughput.virtual",
     "service_report": "labkit.throughput.service",
     "token_cost": "labkit.throughput.cost",
+    "trace_of": "labkit.throughput.traces",
     "vllm_result": "labkit.throughput.vllm_layout",
     "workload": "labkit.throughput.request",
+    "write_trace": "labkit.throughput.traces",
 }
 
 __all__ = sorted(_MODULE_OF)

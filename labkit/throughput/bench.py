@@ -1,7 +1,8 @@
 """The timed proofs of this room: the load generator against a real server on this machine whose speed is known.
 
-They run under `make bench`, on a quiet machine; no test depends on them. The server is a process of its own, and its
-service time is measured, not assumed: a timer of 20 ms takes a little longer.
+And against `labkit serve` (`bench_served`). All of it runs under `make bench`, on a quiet machine; no test depends on
+it. The server is a process of its own, and its service time is measured, not assumed: a timer of 20 ms takes a little
+longer.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from labkit.measure.machines import machine
 from labkit.measure.progress import progress
 from labkit.throughput.arrivals import fixed_arrivals, poisson_arrivals
+from labkit.throughput.bench_served import bench_served
 from labkit.throughput.driving import closed_loop, open_loop
 from labkit.throughput.estimates import mean
 from labkit.throughput.loopback import MODEL
@@ -36,7 +38,7 @@ RATES = (50, 200, 800)
 REQUESTS, TOKENS = 2000, 16
 
 
-def bench(_out: Path) -> dict[str, Any]:
+def bench(out: Path) -> dict[str, Any]:
     """Run the timed proofs; the result is plain data for JSON."""
     with server(SERVICE) as address:
         known = asyncio.run(speed(address))
@@ -48,6 +50,7 @@ def bench(_out: Path) -> dict[str, Any]:
         "a service of 20 ms": {"seconds in service": known[0], "seconds to the first token, alone": known[1]},
         "M/D/1 over HTTP": waits,
         f"the client at {TOKENS} tokens a request": limits,
+        "labkit serve": bench_served(out),
     }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labkit.throughput.record import Run
 from labkit.throughput.request import Prompt, Request, words, workload
 
 
@@ -62,6 +63,18 @@ def replay(
     """
     ats, inputs, outputs = zip(*((a.at, a.input_length, a.output_length) for a in arrivals), strict=True)
     return workload(ats, inputs, outputs, rng, prompt)
+
+
+def trace_of(run: Run) -> list[Arrival]:
+    """What a run asked, to be asked again: when each request was wanted, and how many tokens it read and wrote.
+
+    One that wrote nothing stands there with the length it asked for.
+
+    >>> from labkit.throughput.record import Record
+    >>> trace_of(Run("open", (Record(0.5, 8, 64, output_tokens=3), Record(0.7, 8, 64)), seconds=2.0))
+    [Arrival(at=0.5, input_length=8, output_length=3), Arrival(at=0.7, input_length=8, output_length=64)]
+    """
+    return [Arrival(r.scheduled, r.tokens_read, r.tokens_written or r.output_length) for r in run.records]
 
 
 def at_rate(arrivals: list[Arrival], rate: float) -> list[Arrival]:

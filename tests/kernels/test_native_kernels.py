@@ -157,6 +157,48 @@ def test_quantized_blocks_equal_their_reference(way, batch, seq, heads, kv_heads
         torch.testing.assert_close(ours, theirs, atol=step, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", WIDTHS)
+@pytest.mark.parametrize("cache_dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blocks_over_a_paged_cache_equal_their_reference(way, dtype, cache_dtype, threads):
+    """Rows of other lengths whose tokens lie in blocks in any order; what nobody holds is NaN and stays it."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    weights, size = [_block(4, 2, 16, 48, 80, dtype, True, True) for _ in range(2)], 3
+    tables, lengths = torch.tensor([[4, 7, 1, 0], [2, 0, 0, 0], [6, 5, 0, 0]]), [10, 1, 6]
+    x, cos, sin, keys, values = _inputs(3, 1, 2, layers=4, capacity=12)
+    rows = [cache.to(cache_dtype) for cache in (keys, values)]
+    paged = [torch.full((4, 9, 2, size, 16), float("nan"), dtype=cache_dtype) for _ in rows]
+    for row, (table, length) in enumerate(zip(tables.tolist(), lengths, strict=True)):
+        for place in range(length - 1):
+            for cache, kept in zip(rows, paged, strict=True):
+                kept[:, table[place // size], :, place % size] = cache[:, row, :, place]
+    positions = torch.tensor(lengths)[:, None] - 1
+    arena, rest = BlockArena.of(weights), (1, max(lengths), 1e-6)
+    expected = _by_reference(x, weights, cos, sin, positions, *rows, *rest)
+    empty = [kept.isnan() for kept in paged]
+    found = decode_blocks(x, arena, cos, sin, positions, *paged, *rest, block_tables=tables)
+    tolerance = 1e-4 if cache_dtype == torch.float32 else 2e-2  # the last bit of a new key may fall either way
+    torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
+    for cache, kept, before in zip(rows, paged, empty, strict=True):
+        new = before & ~kept.isnan()
+        assert new[1:3].sum() == new.sum() == 2 * len(lengths) * 2 * 16, "a slot a row, in the layers of these blocks"
+        for row, (table, length) in enumerate(zip(tables.tolist(), lengths, strict=True)):
+            written = kept[1:3, table[(length - 1) // size], :, (length - 1) % size]
+            torch.testing.assert_close(written, cache[1:3, row, :, length - 1], atol=tolerance, rtol=tolerance)
+
+
+def test_a_table_that_names_no_block_is_refused(way):
+    _, cos, sin, keys, values = _inputs(2, 1, 2)
+    arena, positions = BlockArena.of([_block(4, 2, 16, 48, 80, torch.float32, False, False)]), torch.tensor([[3], [25]])
+    for wrong in ([[0, 0], [1, 2]], [[0, 0], [-3, 1]], [[0], [1]]):
+        with pytest.raises(IndexError):
+            decode_blocks(
+                *(torch.randn(2, 1, 48), arena, cos, sin, positions, keys, values, 0, 26, 1e-6),
+                block_tables=torch.tensor(wrong),
+            )
+
+
 @pytest.mark.parametrize("kind", [*WIDTHS, *FORMATS])
 def test_an_arena_gives_its_tensors_back_and_a_norm_at_the_end_is_one(way, kind):
     weights = [_block(4, 2, 16, 48, 80, FORMATS.get(kind, kind), extras, extras) for extras in (False, True)]

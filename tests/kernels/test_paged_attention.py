@@ -12,13 +12,12 @@ WAYS = (paged_attention_reference, paged_attention)
 
 
 def paged(lengths, block_size, kv_heads=2, head=8, dtype=torch.float32, seed=0, spare=3):
-    """Rows of random keys and values, and the same scattered over blocks in random order, the rest large."""
+    """Rows of random keys and values, and the same scattered over blocks in random order, the rest NaN."""
     generator = torch.Generator().manual_seed(seed)
     needed = [-(-n // block_size) for n in lengths]
     shuffled = torch.randperm(sum(needed) + spare, generator=generator).split([*needed, spare])[:-1]
     tables = torch.nn.utils.rnn.pad_sequence(shuffled, batch_first=True, padding_value=0)
-    # A kernel may multiply what it masks, so a slot that holds nothing is a number, as in a cache that began as zeros.
-    blocks = torch.full((2, sum(needed) + spare, block_size, kv_heads, head), 1e4, dtype=dtype)
+    blocks = torch.full((2, sum(needed) + spare, block_size, kv_heads, head), float("nan"), dtype=dtype)
     rows = []
     for n, table in zip(lengths, shuffled, strict=True):
         kv = torch.randn(2, n, kv_heads, head, generator=generator).to(dtype)

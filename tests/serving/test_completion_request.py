@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labkit.generation.sampling import Sampling
@@ -143,6 +143,7 @@ OTHERS = ["prompt", "messages", "stop", "stream", "stream_options", "n", "tools"
 names = st.sampled_from(NUMBERS + OTHERS)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(fields=st.dictionaries(names, json_values, max_size=6), chat=st.booleans())
 def test_any_json_is_served_or_refused(fields, chat):
     with suppress(RefusedError):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.serving.block_pool import BlockPool
-from labkit.serving.engine import Engine, EngineBusyError, EngineStoppedError
+from labkit.serving.engine import AnswerLostError, Engine, EngineBusyError, EngineStoppedError
 from labkit.serving.scheduler import Scheduler
 from labkit.serving.sequence import Sequence, Status
 from labkit.throughput.virtual import run_virtual
@@ -113,6 +113,27 @@ def test_a_failing_model_fails_every_stream_and_later_ones():
     for error in run_virtual(main()):
         assert isinstance(error, EngineStoppedError)
         assert isinstance(error.__cause__, FloatingPointError)
+
+
+def test_a_request_without_a_next_token_fails_alone_and_leaves_nothing_to_find():
+    fake = FakeModel(2)
+
+    def sometimes(step):
+        return {n: None if n == 1 else token for n, token in fake.run(step).items()}
+
+    async def main():
+        async with small_engine(compute=sometimes) as engine:
+            asked = [Sequence(n, [n, 1, 2, 3, 4], 4) for n in range(3)]
+            results = await asyncio.gather(*(tokens_of(engine, s) for s in asked), return_exceptions=True)
+            pool = engine.scheduler.pool
+            again = Sequence(3, [1, 1, 2, 3, 4], 4)
+            return results, await tokens_of(engine, again), again, pool.num_free
+
+    (first, lost, last), after, again, free = run_virtual(main())
+    assert isinstance(lost, AnswerLostError)
+    assert "After 5 tokens the logits of request 1 hold NaN" in str(lost)
+    assert [first, last] == [alone([n, 1, 2, 3, 4], 4) for n in (0, 2)]
+    assert (after, again.num_cached_tokens, free) == (alone([1, 1, 2, 3, 4], 4), 0, 12)
 
 
 def test_too_many_in_line_are_refused_and_the_others_served():

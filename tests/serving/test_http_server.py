@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx2
 import numpy as np
@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from labkit.generation.sampling import Sampling
 from labkit.generation.stopping import at_tokens
-from labkit.serving import http_server
+from labkit.serving import http_server, openai_app
 from labkit.throughput import OpenAIEndpoint, open_loop, workload
 from labkit.throughput.request import token_numbers
 from labkit.throughput.sse import EventParser
@@ -204,7 +204,7 @@ def test_errors_have_a_status_and_a_sentence(method, path, body, status, message
 def test_an_over_long_prompt_and_an_over_large_body():
     async def test(post, service, client):
         long = await post(prompt=[5] * CONTEXT)
-        huge = await client.post("/v1/completions", content=b" " * (http_server.LARGEST_BODY + 1))
+        huge = await client.post("/v1/completions", content=b" " * (openai_app.LARGEST_BODY + 1))
         return long, huge, await post(prompt=[5], max_tokens=1)
 
     long, huge, after = run(test)
@@ -299,15 +299,14 @@ async def slow_reader(client):
         yield waiting
 
 
-def small_buffers(*arguments, **options):
+listen = http_server.listen
+
+
+def small_buffers(*address):
     """Sockets of the server inherit it from the one that listens."""
-    sockets = bind_sockets(*arguments, **options)
-    for each in sockets:
-        each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024)
-    return sockets
-
-
-bind_sockets = http_server.bind_sockets
+    listening = listen(*address)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024)
+    return listening
 
 
 async def everything(reader):
@@ -318,7 +317,7 @@ async def everything(reader):
 
 
 def test_a_slow_reader_holds_no_blocks_and_gets_everything(monkeypatch):
-    monkeypatch.setattr(http_server, "bind_sockets", small_buffers)
+    monkeypatch.setattr(http_server, "listen", small_buffers)
 
     async def test(post, service, client):
         async with slow_reader(client) as reader:
@@ -335,7 +334,7 @@ def test_a_slow_reader_holds_no_blocks_and_gets_everything(monkeypatch):
 
 
 def test_a_reader_that_takes_nothing_is_hung_up_on(monkeypatch):
-    monkeypatch.setattr(http_server, "bind_sockets", small_buffers)
+    monkeypatch.setattr(http_server, "listen", small_buffers)
 
     async def test(post, service, client):
         async with slow_reader(client) as reader:
@@ -368,21 +367,95 @@ def test_what_an_operator_reads():
     assert found["labkit_inter_token_latency_seconds_count"] == 6
 
 
-def test_a_model_that_fails_is_told_and_seen():
-    broken = type(model())(model().config).eval().requires_grad_(False)
-    broken.load_state_dict(model().state_dict())
-    broken.lm_head.weight[3] = float("nan")
+def damaged(change):
+    """The model after `change`, which may spoil it."""
+    model_ = type(model())(model().config).eval().requires_grad_(False)
+    model_.load_state_dict(model().state_dict())
+    change(model_)
+    return model_
 
-    async def main():
-        async with (
-            served(broken) as (address, _),
-            httpx2.AsyncClient(base_url=address, timeout=60, trust_env=False, verify=False) as client,
-        ):
-            asked = {"model": MODEL, "prompt": [5], "max_tokens": 3}
-            first, later = [await client.post("/v1/completions", json=asked | {"stream": s}) for s in (True, False)]
-            return first, later, await client.get("/health")
 
-    for response in asyncio.run(main())[:2]:
+LOST = 3
+"""A token at which the damaged model has no numbers."""
+
+
+def spoil(model_):
+    model_.embed_tokens.weight[LOST] = float("nan")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_without_numbers_fails_alone(stream):
+    async def test(post, service, client):
+        asked = [[7, 8, 9], [7, LOST, 9], [9, 8, 7]]
+        answers = [post(prompt=p, max_tokens=6, ignore_eos=True, stream=stream) for p in asked]
+        return await asyncio.gather(*answers), await client.get("/health"), (await client.get("/metrics")).text
+
+    (first, lost, last), health, metrics = run(test, damaged(spoil))
+    assert (lost.status_code, lost.json()["error"]["type"]) == (500, "server_error")
+    assert "hold NaN or infinity" in lost.json()["error"]["message"]
+    for answer, prompt in ((first, [7, 8, 9]), (last, [9, 8, 7])):
+        pieces = events_of(answer) if stream else [answer.json()]
+        assert "".join(p["choices"][0]["text"] for p in pieces) == text_of(alone(prompt, 6, stop=at_tokens(-1)))
+    assert health.status_code == 200
+    assert 'labkit_requests_total{outcome="failed"} 1.0' in metrics
+
+
+def test_numbers_that_are_lost_on_the_way_end_the_stream_with_an_error():
+    written = alone([7, 8, 9], 6, stop=at_tokens(-1))
+
+    def spoil_later(model_):
+        model_.embed_tokens.weight[written[2]] = float("nan")
+
+    async def test(post, *_):
+        return await post(prompt=[7, 8, 9], max_tokens=6, ignore_eos=True, stream=True)
+
+    response = run(test, damaged(spoil_later))
+    *pieces, last = [json.loads(data) for data in EventParser().feed(response.content)]
+    assert "".join(p["choices"][0]["text"] for p in pieces) == text_of(written[:3])
+    assert "hold NaN or infinity" in last["error"]["message"]
+
+
+def test_a_model_that_breaks_is_told_and_seen():
+    async def test(post, service, client):
+        broken = [await post(prompt=[5], max_tokens=3, stream=stream) for stream in (True, False)]
+        return broken, await client.get("/health")
+
+    def break_off(model_):
+        model_.norm = None
+
+    broken, health = run(test, damaged(break_off))
+    for response in broken:
         assert response.status_code == 500
         assert response.json()["error"]["type"] == "server_error"
-    assert asyncio.run(main())[2].status_code == 503
+    assert health.status_code == 503
+
+
+def test_who_never_ends_a_request_is_told_so():
+    async def test(post, service, client):
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        status = await reader.readline()
+        writer.close()
+        return status
+
+    assert b" 408 " in run(test, stalled=0.2)
+
+
+def test_its_end_waits_for_nobody():
+    async def main():
+        async with served() as (address, service):
+            url = httpx2.URL(address)
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            body = json.dumps({"model": MODEL, "prompt": [5], "max_tokens": 200, "ignore_eos": True, "stream": True})
+            head = f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write((head + body).encode())
+            await reader.readuntil(b"data:")
+        with suppress(ConnectionError):  # or an end like any other
+            while await reader.read(1 << 16):
+                pass
+        writer.close()
+        return service
+
+    service = asyncio.run(main())
+    pool = service.engine.scheduler.pool
+    assert pool.num_free == pool.num_blocks

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from labkit.data import card, shipped
 from labkit.throughput.trace_making import DOCUMENTS, FILE, RATE, SECONDS, invented_trace
-from labkit.throughput.traces import Arrival, at_rate, read_trace, replay, write_trace
+from labkit.throughput.traces import Arrival, at_rate, read_trace, replay, trace_of, write_trace
+from tests.throughput.truth import asked, served
 
 arrivals = st.lists(
     st.builds(Arrival, st.integers(0, 10**7).map(lambda ms: ms / 1e3), st.integers(1, 10**5), st.integers(1, 10**5)),
@@ -86,3 +87,10 @@ def test_the_shipped_trace_is_what_its_card_says():
     assert max(a.input_length + a.output_length for a in found) <= 448
     long_prompts = sum(a.input_length > 2 * a.output_length and a.input_length > 128 for a in found) / len(found)
     assert long_prompts == pytest.approx(DOCUMENTS, abs=0.1)
+
+
+def test_a_run_can_be_asked_again(tmp_path):
+    """Its trace has the instants at which requests were wanted, not those at which a slow server let them in."""
+    run = served(asked([0.5, 0.75, 1.0], output_length=3), [0.4] * 3)
+    write_trace(tmp_path / "own.jsonl", trace_of(run))
+    assert read_trace(tmp_path / "own.jsonl") == [Arrival(at, 1, 3) for at in (0.5, 0.75, 1.0)]

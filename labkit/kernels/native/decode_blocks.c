@@ -4,6 +4,7 @@
  * threads wait for each other. What is small (the norms, rounding) every thread does for itself, so as not to wait.
  * `decode_blocks.py` says what is computed and holds the reference.
  */
+#include "paged_rows.h"
 #include "quantized_panels.h"
 typedef struct {
     const float *attention_norm;
@@ -25,7 +26,9 @@ typedef struct {
     long blocks, batch, seq, hidden, heads, kv_heads, head, inner, threads;
     long width;                              /* bytes of an element of a matrix that is not quantized */
     long activation_bits, whole_row;         /* how activations are rounded where they are */
-    long cache_layer, cache_row, cache_head; /* elements from one layer, row or head of the cache to the next */
+    long cache_layer, cache_block, cache_head, cache_slot; /* elements from one of these to the next in the cache */
+    long cache_width, cache_blocks;          /* bytes of an element of it, and blocks there are */
+    long block_size, most_blocks;            /* slots of a block, and columns of a table */
     long keys;                               /* slots that may be seen */
     long rounding;                           /* elements of the workspace that rounding takes a thread */
     float eps;
@@ -36,8 +39,10 @@ typedef struct {
     const float *final_norm; /* gain of a norm after the last block, or NULL */
     const float *x, *cos, *sin;
     const long *positions;
-    /* written: the caches from the first of these blocks on */
-    float *key_cache, *value_cache, *out, *workspace;
+    const int64_t *tables; /* [batch][most_blocks]: where the tokens of a row lie; NULL if each row is one block */
+    /* written: the caches from the first of these layers on */
+    char *key_cache, *value_cache;
+    float *out, *workspace;
 } step;
 
 static void rms_norm(float *out, const float *x, const float *gain, long n, float eps) {
@@ -53,44 +58,54 @@ static void rotate(float *x, const float *cos, const float *sin, long head) {
     }
 }
 
-/* One query over the first `count` keys; the scores lie in `scores`. */
-static void attend(float *out, const float *q, const float *keys, const float *values, long count, long head,
-                   float *scores) {
-    float scale = 1.0f / sqrtf((float)head), best = -INFINITY, total = 0;
-    for (long s = 0; s < count; s++) {
-        scores[s] = dot(q, keys + s * head, head) * scale;
-        best = scores[s] > best ? scores[s] : best;
-    }
-    for (long s = 0; s < count; s++) scores[s] = exp_of(scores[s] - best);
-    for (long s = 0; s < count; s++) total += scores[s];
-    for (long i = 0; i < head; i += 8) {
-        f8 seen = {0};
-        for (long s = 0; s < count; s++) seen += scores[s] * load(values + s * head + i);
-        store(out + i, seen / total);
+/* Keys or values of one token, in the dtype of the cache: bfloat16 by rounding to the nearest, to even between two. */
+static void remember(char *to, const float *from, long head, int width) {
+    if (width == 4) memcpy(to, from, (size_t)head * sizeof *from);
+    for (long i = 0; width == 2 && i < head; i++) {
+        uint32_t bits;
+        memcpy(&bits, from + i, sizeof bits);
+        uint16_t half = (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+        if ((bits & 0x7fffffffu) > 0x7f800000u) half = 0x7fc0; /* NaN stays one */
+        memcpy(to + 2 * i, &half, sizeof half);
     }
 }
 
+/* The blocks of the row of token `t`: from its table, or else one of its own. */
+ALWAYS const int64_t *table_of(const step *b, long t, int64_t *own) {
+    *own = t / b->seq;
+    return b->tables ? b->tables + *own * b->most_blocks : own;
+}
+
 /* The heads that share keys and values `g`: turn and keep the new keys of all tokens, then let the queries look. */
-static void head_group(const step *b, const weights *w, long layer, float *qkv, float *attended, long g, float *scores) {
+static void head_group(const step *b, const weights *w, long layer, float *qkv, float *attended, long g, float *scratch) {
     long group = b->heads / b->kv_heads, width = (b->heads + 2 * b->kv_heads) * b->head, D = b->head;
-    float *keys = b->key_cache + layer * b->cache_layer, *values = b->value_cache + layer * b->cache_layer;
+    long cache = layer * b->cache_layer * b->cache_width;
+    int64_t own;
+    blocks kept = {b->key_cache + cache, b->value_cache + cache, b->cache_block, b->cache_head, b->cache_slot,
+                   b->block_size, D};
     for (long t = 0; t < b->batch * b->seq; t++) {
         float *row = qkv + t * width, *k = row + (b->heads + g) * D, *v = k + b->kv_heads * D;
-        long position = b->positions[t], slot = t / b->seq * b->cache_row + g * b->cache_head + position * D;
+        long position = b->positions[t];
         if (w->k_norm) rms_norm(k, k, w->k_norm, D, b->eps);
         rotate(k, b->cos + t * D / 2, b->sin + t * D / 2, D);
         if (position < 0) continue; /* padding is not kept */
-        memcpy(keys + slot, k, (size_t)D * sizeof *k);
-        memcpy(values + slot, v, (size_t)D * sizeof *v);
+        int64_t block = table_of(b, t, &own)[position / b->block_size];
+        long slot = block * b->cache_block + g * b->cache_head + position % b->block_size * b->cache_slot;
+        remember(b->key_cache + cache + slot * b->cache_width, k, D, (int)b->cache_width);
+        remember(b->value_cache + cache + slot * b->cache_width, v, D, (int)b->cache_width);
     }
     for (long t = 0; t < b->batch * b->seq; t++) {
-        long place = t / b->seq * b->cache_row + g * b->cache_head, seen = b->positions[t] + 1;
-        for (long h = g * group; h < (g + 1) * group; h++) {
-            float *q = qkv + t * width + h * D;
+        const int64_t *table = table_of(b, t, &own);
+        long seen = b->positions[t] < 0 ? 1 : b->positions[t] + 1;
+        float *queries = qkv + t * width + g * group * D, *out = attended + (t * b->heads + g * group) * D;
+        for (float *q = queries; q < queries + group * D; q += D) {
             if (w->q_norm) rms_norm(q, q, w->q_norm, D, b->eps);
             rotate(q, b->cos + t * D / 2, b->sin + t * D / 2, D);
-            attend(attended + (t * b->heads + h) * D, q, keys + place, values + place, seen > 0 ? seen : 1, D, scores);
         }
+        if (b->cache_width == 2)
+            attend_group(2, out, queries, &kept, table, seen, g, group, scratch);
+        else
+            attend_group(4, out, queries, &kept, table, seen, g, group, scratch);
     }
 }
 
@@ -127,11 +142,12 @@ static void add(float *out, const float *x, const float *y, long from, long to) 
 /* Reads the stream from `x`, leaves it in `b->out`, which may be the same. */
 static void one_block(const step *b, const weights *w, long layer, const float *x, int me, int all) {
     long tokens = b->batch * b->seq, H = b->hidden, I = b->inner, q_size = b->heads * b->head, from, to;
-    long width = (b->heads + 2 * b->kv_heads) * b->head, own = tokens * H + b->keys + b->rounding;
+    long width = (b->heads + 2 * b->kv_heads) * b->head, own = tokens * H + TOGETHER * (b->head + b->keys) + b->rounding;
     const layouts *l = b->layouts ? b->layouts + layer : NULL;
     float *qkv = b->workspace, *attended = qkv + tokens * width, *product = attended + tokens * q_size;
     float *stream = product + tokens * H, *gate = stream + tokens * H, *up = gate + tokens * I;
-    float *normed = up + tokens * I + me * own, *scores = normed + tokens * H, *scratch = scores + b->keys;
+    float *normed = up + tokens * I + me * own, *scores = normed + tokens * H;
+    float *scratch = scores + TOGETHER * (b->head + b->keys);
     operand o;
 
     for (long t = 0; t < tokens; t++) rms_norm(normed + t * H, x + t * H, w->attention_norm, H, b->eps);
@@ -188,7 +204,12 @@ static void one_thread(const step *b, int me, int all) {
         rms_norm(b->out + t * b->hidden, b->out + t * b->hidden, b->final_norm, b->hidden, b->eps);
 }
 
-void labkit_decode_blocks(const step *b) {
+/* Not 0, and nothing done, if a table names a block that is not there. */
+int labkit_decode_blocks(const step *b) {
+    int64_t own;
+    for (long t = 0; t < b->batch * b->seq; t++)
+        if (absent(table_of(b, t, &own), b->positions[t] + 1, b->block_size, b->most_blocks, b->cache_blocks)) return 1;
 #pragma omp parallel num_threads(b->threads) if (b->threads > 1)
     one_thread(b, ME, ALL);
+    return 0;
 }
