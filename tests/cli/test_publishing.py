@@ -8,7 +8,7 @@ from base64 import b64encode
 
 import pytest
 
-from labkit.cli.publishing import chromium, site, slides, vendoring
+from labkit.cli.publishing import chromium, poster, site, slides, vendoring
 
 
 def _archive(files):
@@ -109,3 +109,28 @@ def test_a_deck_opens_with_the_network_off_and_nothing_sticks_out(tmp_path):
         assert chromium.print_pdf(opened, deck, tmp_path / "deck.pdf") == []
     assert len(list((tmp_path / "pictures").glob("*.png"))) >= 10
     assert (tmp_path / "deck.pdf").stat().st_size > 50_000
+
+
+def _lab_with(tmp_path, text):
+    output = {"output_type": "execute_result", "data": {"text/plain": text}}
+    path = tmp_path / "07_topic.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "outputs": [output]}]}), encoding="utf-8")
+    return path
+
+
+def test_the_poster_draws_what_a_ledger_printed_and_nothing_else(tmp_path):
+    columns = "['lab', 'technique', 'memory', 'time (ms)', 'quality', 'energy', 'note']"
+    rows = (
+        "[['07', 'fp32', '20 MB', 4.0, 0.8, 'n/a', ''], ['07', 'small', '500 kB', 1.0, 0.6, 'n/a', ''], "
+        "['07', 'unmeasured', 'n/a', 1.0, 0.6, 'n/a', ''], ['07', 'unasked', '1 MB', 1.0, None, 'n/a', '']]"
+    )
+    lab = _lab_with(tmp_path, f"Table(title='Ledger', columns={columns}, rows={rows}, note='')")
+    first, small = poster.rows_of(lab)
+    assert (first.memory, first.time) == (1.0, 1.0)
+    assert (small.memory, small.time, small.quality) == (0.025, 0.25, 0.6)
+    assert len(poster.draw([lab]).png()) < 40_000
+
+
+def test_a_lab_without_a_ledger_gives_no_poster(tmp_path):
+    with pytest.raises(ValueError, match="No executed lab"):
+        poster.draw([_lab_with(tmp_path, "Table(title='Sweep', columns=['a'], rows=[[1]], note='')")])
