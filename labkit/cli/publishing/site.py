@@ -65,10 +65,12 @@ def entry(lab: Path) -> Entry:
 def _page(lab: Path, folder: Path) -> None:
     from nbconvert import HTMLExporter
 
+    from labkit.cli.publishing.slides import without_progress_bars
     from labkit.cli.publishing.vendoring import urls
 
     folder.mkdir(parents=True, exist_ok=True)
-    body, _ = HTMLExporter(template_name="lab", **urls("../vendor")).from_filename(str(lab))
+    exporter = HTMLExporter(template_name="lab", **urls("../vendor"))
+    body, _ = exporter.from_notebook_node(without_progress_bars(lab))
     back = '<p style="margin: 1em 3em"><a href="../index.html">All labs</a></p>'
     (folder / f"{lab.stem}.html").write_text(body.replace("<main>", f"{back}<main>", 1), encoding="utf-8")
 

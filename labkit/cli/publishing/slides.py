@@ -66,19 +66,20 @@ def build(deck: Path, out: Path, vendor: str) -> Path:
     )
     out.mkdir(parents=True, exist_ok=True)
     page = out / f"{deck.stem}.html"
-    page.write_text(exporter.from_notebook_node(_without_progress_bars(deck))[0], encoding="utf-8")
+    page.write_text(exporter.from_notebook_node(without_progress_bars(deck))[0], encoding="utf-8")
     return page
 
 
-def _without_progress_bars(deck: Path) -> Any:
+def without_progress_bars(path: Path) -> Any:
     """The notebook, without the bars that a measurement showed while it ran: widgets of which no state was kept."""
     import nbformat
 
-    notebook = nbformat.read(deck, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code" and "widgets" not in notebook.metadata:
             cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {})]
-    notebook.metadata.title = notebook.cells[1].source.partition("\n")[0].lstrip("# ")
+    heading = next(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    notebook.metadata.title = heading.partition("\n")[0].lstrip("# ")
     return notebook
 
 
