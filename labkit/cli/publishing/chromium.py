@@ -66,7 +66,8 @@ def print_pdf(chromium: Any, deck: Path, target: Path) -> list[str]:
     page, asked = open_offline(chromium, deck, "?print-pdf")
     page.wait_for_selector(".pdf-page", timeout=120_000)
     page.wait_for_timeout(1500)  # MathJax sets the formulas of the pages once more
-    page.pdf(path=target, prefer_css_page_size=True, print_background=True)
+    slides = page.locator(".pdf-page").count()  # behind the last one Chromium would print an empty page
+    page.pdf(path=target, prefer_css_page_size=True, print_background=True, page_ranges=f"1-{slides}")
     page.context.close()
     return asked
 
