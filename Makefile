@@ -4,15 +4,15 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PY := .venv/bin/python
 NBVAL := $(PY) -m pytest -q -p no:cacheprovider --nbval-current-env --nbval-cell-timeout=120
 
-.PHONY: lab test check dev lint unit labs refresh bench lock clean
+.PHONY: lab test check dev lint unit labs refresh slides site bundle bench lock clean
 
 lab:
 	@$(or $(PYTHON),$(error The course needs Python 3.11 or newer; name one: make lab PYTHON=/path/to/python)) -m labkit lab
 
 test: lint unit labs
 
-check: lint  ## the quick tier for daily work
-	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow"
+check: lint  ## the quick tier for daily work; a test that it lists takes over five seconds: mark it slow
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow" --durations=10 --durations-min=5
 
 dev:
 	@$(or $(PYTHON),$(error The course needs Python 3.11 or newer; name one: make test PYTHON=/path/to/python)) -m labkit setup --extra dev --extra rag --extra grading
@@ -32,10 +32,19 @@ labs: dev  ## solved labs compared with what is committed, learner editions run 
 	$(PY) -m labkit start --to "$$state/work" && \
 	LABKIT_STATE=$$state/learner $(NBVAL) --nbval-lax --rootdir "$$state/work" "$$state/work"
 
-refresh: dev  ## execute the notebooks again and keep their outputs: make refresh LAB=00; all without LAB
+refresh: dev  ## execute labs and decks again and keep their outputs: make refresh LAB=00; all without LAB
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
 	LABKIT_STATE=$$state LABKIT_STATIC=1 TQDM_DISABLE=1 .venv/bin/jupyter nbconvert --log-level=WARN --to notebook --execute --inplace \
-	--ExecutePreprocessor.timeout=120 --ExecutePreprocessor.store_widget_state=False notebooks/$(LAB)*.ipynb
+	--ExecutePreprocessor.timeout=120 --ExecutePreprocessor.store_widget_state=False notebooks/$(LAB)*.ipynb slides/$(LAB)*.ipynb
+
+slides: dev  ## every deck into build/slides: pages that open offline, and PDF (npm once, Chromium)
+	$(PY) -m labkit slides --pictures build/slides/pictures
+
+site: dev  ## the labs as pages to read before installing: build/site/index.html
+	$(PY) -m labkit site
+
+bundle: dev  ## the course and its packages for a room without a network: build/bundle
+	$(PY) -m labkit bundle
 
 bench: dev
 	$(PY) -m labkit bench

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit.cli import grade, rag, release, serve
+from labkit.cli import bundle, grade, new_lab, rag, release, serve
+from labkit.cli.publishing import site, slides
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_arguments(command("serve", serve.run, "serve a model to OpenAI clients on this machine"))
     release.add_arguments(command("release", release.run, "write the learner editions for a class, scanned for leaks"))
     grade.add_arguments(command("grade", grade.run, "grade a folder of strangers' notebooks in a sandbox"))
+    slides.add_arguments(command("slides", slides.run, "build the decks: pages that open offline, and PDF"))
+    site.add_arguments(command("site", site.run, "build the labs as pages to read in a browser, offline"))
+    bundle.add_arguments(
+        command("bundle", bundle.run, "collect the course and its packages for a room without a network")
+    )
+    new_lab.add_arguments(command("new-lab", new_lab.run, "write the skeleton of a new lab, its checks and its deck"))
     bench = command("bench", _bench, "run the timed comparisons and write them as JSON")
     bench.add_argument("rooms", nargs="*", metavar="ROOM", help="rooms of labkit; all that have timed proofs if none")
     bench.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")

@@ -29,6 +29,7 @@ STYLE = {
     "axes.grid": True,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
+    "axes.prop_cycle": mpl.cycler(color=PALETTE),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 11,
@@ -71,12 +72,12 @@ class Figure:
             raise ValueError("A figure needs a title that states the finding and a label with a unit on each axis.")
         self.figure, self.alt = figure, " ".join(alt.split())
 
-    def png(self) -> bytes:
+    def png(self, dpi: int = 100) -> bytes:
         """The figure as PNG, under 40 kB for the plots of the course (a limited palette keeps it small)."""
         from PIL import Image
 
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+        self.figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
         image = Image.open(buffer).convert("RGB").quantize(colors=128)
         packed = io.BytesIO()
         image.save(packed, format="PNG", optimize=True)
