@@ -30,7 +30,7 @@ SHA256SUMS holds the hash of every wheel: sha256sum --check SHA256SUMS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("--out", type=Path, default=Path("build/bundle"), help="folder for the wheels (about half a GB)")
+    parser.add_argument("--out", type=Path, default=Path("build/bundle"), help="folder for the wheels (half a GB)")
     parser.add_argument("--extra", action="append", default=[], help="rag, grading ...; may be repeated")
     parser.add_argument("--check", action="store_true", help="install from it, without an index, into an empty venv")
 
