@@ -45,10 +45,17 @@ class StandardLibrary:
         return (f for f in self.files if zlib.crc32(f.encode()) % 20 in places)
 
 
-@functools.cache
 def standard_library(folder: Path | None = None) -> StandardLibrary:
     """The library of the running Python, read once a process; ShippedFileError where it is not in plain files."""
-    folder = folder or Path(sysconfig.get_path("stdlib"))
+    return _read(folder) if folder else _installed()
+
+
+@functools.cache
+def _installed() -> StandardLibrary:
+    return _read(Path(sysconfig.get_path("stdlib")))
+
+
+def _read(folder: Path) -> StandardLibrary:
     files = tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.py") if _wanted(p, folder)))
     if not files:
         raise ShippedFileError(

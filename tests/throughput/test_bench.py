@@ -20,7 +20,7 @@ def test_every_proof_gives_plain_data(tmp_path, monkeypatch):
     found = json.loads(json.dumps(proofs.bench(tmp_path)))
     _, known, (wait,), (limit,), served = found.values()
     assert served == {"where": str(tmp_path)}
-    assert known["seconds in service"] > 0.0049
+    assert known["seconds in service"] > 0
     assert wait["foretold"] == pytest.approx(0.3 / 0.7 / 2 * known["seconds in service"])
     assert wait["interval"][0] <= wait["measured"] <= wait["interval"][1]
     assert limit["requests a second"] == 100
