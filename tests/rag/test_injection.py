@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 
-from labkit.evaluation.answering import Answer
 from labkit.rag import injection
 from labkit.rag.document import Chunk
 from labkit.rag.injection import ATTACKS, Case, injection_trial
@@ -24,11 +23,11 @@ def answered(monkeypatch):
     asked = []
 
     def plant(rule):
-        def answers(model, tokenizer, messages):
+        def answers(reader, messages):
             asked.extend(messages)
-            return [Answer(rule(message), 0.9, True) for message in messages]
+            return [rule(message) for message in messages]
 
-        monkeypatch.setattr(injection, "answers", answers)
+        monkeypatch.setattr(injection, "answers_in_turn", answers)
         return asked
 
     return plant
