@@ -21,8 +21,6 @@ from labkit.models.cache import KVCache
 from labkit.models.decoder import Decoder
 from labkit.rag.likelihoods import Reader
 
-NEW_TOKENS = 24
-
 
 class PrefixCache:
     """A KV cache of one row that knows the tokens of the prompt it holds."""
@@ -64,7 +62,7 @@ def prefill(model: Decoder, prefix: PrefixCache, prompt: Sequence[int]) -> Float
     return feed(model, prefix.cache, [list(prompt[held:])])[0, -1]
 
 
-def answers_in_turn(reader: Reader, messages: Sequence[str], max_new_tokens: int = NEW_TOKENS) -> list[str]:
+def answers_in_turn(reader: Reader, messages: Sequence[str], max_new_tokens: int = 24) -> list[str]:
     """Greedy answers, one message after another, each read behind what it shares with the one before.
 
     The texts are those of `labkit.evaluation.answering.answers`, for less reading where messages begin alike. Raises
