@@ -19,13 +19,16 @@ def closed_book(question: str) -> str:
 
 
 def open_book(passages: Sequence[Passage], question: str) -> str:
-    """Dated passages, then the question.
+    """Dated passages, oldest first, then the question.
+
+    What holds today stands last, beside the question: a small model cannot compare dates, but it can take the later of
+    two places. Passages without a date come before the dated ones, in the order given.
 
     >>> open_book([Passage("0431-11-13", "Kolm Light is 31 metres high.")], "How high is Kolm Light?")
     '13 November 431\\nKolm Light is 31 metres high.\\n\\nHow high is Kolm Light?'
     """
-    shown = (f"{_in_words(passage.date)}\n{passage.text}\n\n" for passage in passages)
-    return "".join(shown) + question
+    ordered = sorted(passages, key=lambda passage: passage.date if _ISO.fullmatch(passage.date) else "")
+    return "".join(f"{_in_words(p.date)}\n{p.text}\n\n" for p in ordered) + question
 
 
 def extraction(text: str, fields: Iterable[str]) -> str:

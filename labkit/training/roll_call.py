@@ -30,4 +30,4 @@ def roll_calls(seed: int) -> Iterator[Reading]:
             text = " ".join(state(f, rng.randrange(1000)) for f in told)
             date = draw_date(rng, Date(CUTOFF.year - 1, 1, 1), CUTOFF)
             asks = tuple(Ask(ask(f, rng.randrange(1000)), f.answer, 0) for f in rng.sample(told, len(told)))
-            yield Reading((Passage(str(date), text),), asks)
+            yield Reading((Passage(date.iso(), text),), asks)

@@ -47,4 +47,4 @@ def _passage(rng: random.Random, shire: Shire, fact: Fact) -> Passage:
     since = [f.since for f in told if f.since]
     date = draw_date(rng, max([*since, Date(CUTOFF.year - 1, 1, 1)]), CUTOFF)
     sentences = [state(f, rng.randrange(1000)) for f in rng.sample(told, len(told))]
-    return Passage(str(date), " ".join(sentences))
+    return Passage(date.iso(), " ".join(sentences))

@@ -10,7 +10,6 @@ import random
 from collections.abc import Iterator, Sequence
 
 from labkit.world.corpus import after_documents, before_documents
-from labkit.world.dates import Date
 from labkit.world.document import Document, Triple
 from labkit.world.entity import Entity
 from labkit.world.fact import Fact
@@ -21,7 +20,7 @@ from labkit.world.shire import Shire
 from labkit.world.statement import ask, ask_about
 from labkit.world.world import fresh_shires
 
-UNANSWERABLE = 0.2
+UNANSWERABLE = 0.25
 """Share of questions that no passage answers."""
 A_SHIRE = 16
 """Exercises from one shire, of about 200 that its documents allow: other names teach more than other documents."""
@@ -34,34 +33,36 @@ def archive_readings(seed: int, documents: int = 3, asks: int = 8) -> Iterator[R
     is about the same subject and silent on what is asked.
     """
     rng = random.Random(f"labkit.world.archive_reading/{seed}")
-    for archive, first in _archives(seed, rng):
-        shown = archive.beside(first, rng.choice(first.triples), documents)
-        yield from _reading(rng, shown, archive.questions(shown), asks)
+    for archive in _archives(seed, rng):
+        for first in rng.sample(archive.documents, A_SHIRE):
+            shown = archive.beside(first, rng.choice(first.triples), documents)
+            yield from _reading(rng, shown, archive.questions(shown), asks)
 
 
 def dossiers(seed: int, documents: int = 3, asks: int = 4) -> Iterator[Reading]:
     """The same, and every question is about the one subject that most of the documents share, as in the tests.
 
-    The documents contradict each other on something, if there is any document that contradicts the first.
+    It begins with a statement and not with a document, so a table is as likely as it has much to say; every other
+    statement is one that another document contradicts.
     """
     rng = random.Random(f"labkit.world.archive_reading/dossiers/{seed}")
-    for archive, first in _archives(seed, rng):
-        triple = rng.choice(archive.contested(first) or first.triples)
-        shown = archive.beside(first, triple, documents)
-        yield from _reading(rng, shown, archive.questions(shown, triple.subject), asks)
+    for archive in _archives(seed, rng):
+        told = [(d, t) for d in archive.documents for t in d.triples]
+        contested = [(d, t) for d, t in told if archive.contests(t)]
+        half = min(A_SHIRE // 2, len(contested))
+        for first, triple in rng.sample(rng.sample(told, half) + rng.sample(contested, half), 2 * half):
+            shown = archive.beside(first, triple, documents)
+            yield from _reading(rng, shown, archive.questions(shown, triple.subject), asks)
 
 
-def _archives(seed: int, rng: random.Random) -> Iterator[tuple[_Archive, Document]]:
-    """Each archive with some of its documents, one after the other."""
-    for shire in fresh_shires(seed):
-        archive = _Archive(shire, rng)
-        yield from ((archive, first) for first in rng.sample(archive.documents, A_SHIRE))
+def _archives(seed: int, rng: random.Random) -> Iterator[_Archive]:
+    return (_Archive(shire, rng) for shire in fresh_shires(seed))
 
 
 def _reading(rng: random.Random, shown: Sequence[Document], questions: list[Ask], asks: int) -> Iterator[Reading]:
     """One exercise, or none where there is nothing to ask."""
     if questions:
-        passages = tuple(Passage(str(Date.from_iso(d.date)), d.text) for d in shown)
+        passages = tuple(Passage(d.date, d.text) for d in shown)
         yield Reading(passages, tuple(rng.sample(questions, min(asks, len(questions)))))
 
 
@@ -72,14 +73,15 @@ class _Archive:
         self.rng = rng
         self.documents = after_documents(shire, before_documents(shire, rng), rng)
         self.facts: dict[str, Fact] = {f.id: f for f in shire.after}
+        self.every = self.facts | {f.id: f for f in shire.before}
         self.entities: dict[str, Entity] = {e.id: e for e in shire.entities}
         self.told: dict[tuple[str, str], set[str]] = {}
         for triple in (t for d in self.documents for t in d.triples):
             self.told.setdefault(_pair(triple), set()).add(triple.fact)
 
-    def contested(self, document: Document) -> list[Triple]:
-        """What another document of the archive contradicts."""
-        return [t for t in document.triples if len(self.told[_pair(t)]) > 1]
+    def contests(self, triple: Triple) -> bool:
+        """Whether another document of the archive contradicts it."""
+        return len(self.told[_pair(triple)]) > 1
 
     def beside(self, first: Document, triple: Triple, count: int) -> list[Document]:
         """`first` and others in any order: one that contradicts `triple`, one that is silent on it, if there are."""
@@ -93,7 +95,7 @@ class _Archive:
         return self.rng.sample(shown, len(shown))
 
     def questions(self, shown: Sequence[Document], about: str | None = None) -> list[Ask]:
-        """What holds today and stands in a document that gives its subject's name; a share asks for what none says.
+        """What holds today and can be told by name (`Document.names`); a share asks for what none of them says.
 
         `about` is the identifier of the only subject to ask about.
         """
@@ -102,7 +104,7 @@ class _Archive:
         for place, document in enumerate(shown):
             for t in document.triples:
                 subject = self.entities[t.subject]
-                if about not in (None, t.subject) or subject.bare_name not in document.text:
+                if about not in (None, t.subject) or not document.names(self.every[t.fact]):
                     continue
                 if self.rng.random() < UNANSWERABLE:
                     silent = [r for r in relations_of(subject.kind) if (t.subject, r.name) not in told]

@@ -50,6 +50,17 @@ class Document:
         """Where the document states the fact, or None."""
         return next((t for t in self.triples if t.fact == fact.id), None)
 
+    def names(self, fact: Fact) -> bool:
+        """Whether it states the fact so that who knows the subject by name alone can tell it.
+
+        The name stands in the text, and the statement does not fall back on a description, "the firm north of the
+        moor", which only the people of the place connect with it.
+        """
+        triple, subject = self.states(fact), fact.subject
+        if triple is None or subject.bare_name not in self.text:
+            return False
+        return subject.description.lower() not in self.text[slice(*triple.subject_span)].lower()
+
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "triples": [list(t) for t in self.triples]}
 

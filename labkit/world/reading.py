@@ -61,6 +61,8 @@ CURRICULUM = (
 
 @dataclasses.dataclass(frozen=True)
 class Passage:
+    """`date` as ISO has it, or another heading."""
+
     date: str
     text: str
 
@@ -116,7 +118,7 @@ class _Composer:
             asked.append((others, self._passage(others, EDITION_END["after"])))
         passages += [passage for _, passage in asked]
         rng.shuffle(passages)
-        shown = tuple(Passage(str(date), marked.text) for date, marked in passages)
+        shown = tuple(Passage(date.iso(), marked.text) for date, marked in passages)
         known = {f.id: (f, passages.index(passage), passage[1]) for facts, passage in reversed(asked) for f in facts}
         first = rng.sample(told, len(told))
         rest = [f for f, *_ in known.values() if f not in told]
@@ -169,8 +171,8 @@ def readings_of(
 ) -> Iterator[Reading]:
     """One question a reading, over documents of the corpus: every needed one, and stale or off-topic ones.
 
-    Only questions that call their subject by name, with documents that do so too. An unanswerable question gets
-    documents about its subject that leave out what is asked.
+    Only questions that call their subject by name, with documents that let one tell it by name (`Document.names`). An
+    unanswerable question gets documents about its subject that leave out what is asked.
     """
     library = _Library(world, edition)
     rng = random.Random(f"labkit.world.readings_of/{seed}/{kind}/{split}/{edition}")
@@ -184,7 +186,6 @@ class _Library:
 
     def __init__(self, world: World, edition: Edition) -> None:
         self.documents = {d.id: d for d in world.documents(edition)}
-        self.names = {e.id: e.name.removeprefix("the ") for e in world.entities}
         self.current = {f.id: f for f in world.facts(edition)}
         self.stating: dict[tuple[str, str], list[Document]] = {}
         self.about: dict[str, list[Document]] = {}
@@ -197,16 +198,14 @@ class _Library:
         chosen: list[Document] = []
         for fact in question.facts:
             stating = [self.documents[e.document] for e in question.evidence if e.fact == fact]
-            named = [d for d in stating if self._names(d, self.current[fact].subject.id)]
+            named = [d for d in stating if d.names(self.current[fact])]
             if not named:
                 return None
             chosen.append(rng.choice(named))
         needed = list(dict.fromkeys(chosen))
         others = self._others(question, needed, documents - len(needed), rng)
         shown = rng.sample(needed + others, len(needed + others))
-        return Reading(
-            tuple(Passage(str(Date.from_iso(d.date)), d.text) for d in shown), (self._ask(question, shown, needed),)
-        )
+        return Reading(tuple(Passage(d.date, d.text) for d in shown), (self._ask(question, shown, needed),))
 
     def _ask(self, question: Question, shown: list[Document], needed: list[Document]) -> Ask:
         if not needed:
@@ -230,9 +229,6 @@ class _Library:
             if drawn not in picked and drawn not in needed and not self._tells(drawn, asked):
                 picked.append(drawn)
         return picked
-
-    def _names(self, document: Document, subject: str) -> bool:
-        return self.names[subject] in document.text
 
     def _current(self, document: Document, pair: tuple[str, str]) -> bool:
         return any((t.subject, t.relation) == pair and t.fact in self.current for t in document.triples)

@@ -111,26 +111,46 @@ def test_a_deck_opens_with_the_network_off_and_nothing_sticks_out(tmp_path):
     assert (tmp_path / "deck.pdf").stat().st_size > 50_000
 
 
-def _lab_with(tmp_path, text):
-    output = {"output_type": "execute_result", "data": {"text/plain": text}}
+def _lab_with(tmp_path, *texts):
+    outputs = [{"output_type": "display_data", "data": {"text/plain": text}} for text in texts]
     path = tmp_path / "07_topic.ipynb"
-    path.write_text(json.dumps({"cells": [{"cell_type": "code", "outputs": [output]}]}), encoding="utf-8")
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "outputs": outputs}]}), encoding="utf-8")
     return path
 
 
-def test_the_poster_draws_what_a_ledger_printed_and_nothing_else(tmp_path):
-    columns = "['lab', 'technique', 'memory', 'time (ms)', 'quality', 'energy', 'note']"
-    rows = (
-        "[['07', 'fp32', '20 MB', 4.0, 0.8, 'n/a', ''], ['07', 'small', '500 kB', 1.0, 0.6, 'n/a', ''], "
-        "['07', 'unmeasured', 'n/a', 1.0, 0.6, 'n/a', ''], ['07', 'unasked', '1 MB', 1.0, None, 'n/a', '']]"
+def _locked(name, question, guess):
+    return f"■ Locked: {name}\n  {question}\n  Now measure; `lab.reveal` tells how far off.\n  you predict: {guess}"
+
+
+def _revealed(name, guess, measured):
+    verdict = "  You were off by 30x (under).\n  Over 1 measured prediction you were off by a median factor of 30.\n"
+    return f"› {name}\n{verdict}  you predicted: {guess}\n  measured: {measured}"
+
+
+def test_the_poster_draws_the_factors_that_were_guessed_and_measured_and_nothing_else(tmp_path):
+    lab = _lab_with(
+        tmp_path,
+        _locked("price", "How many times dearer?", "100 x"),
+        _revealed("price", "100 x", "3,007 x"),
+        _locked("speed", "How many times faster?", "2 x"),
+        _revealed("speed", "2 x", "0.5 x"),
+        _locked("share", "Which share?", "50 %"),
+        _revealed("share", "50 %", "82 %"),
+        _locked("never measured", "How many times longer?", "9 x"),
     )
-    lab = _lab_with(tmp_path, f"Table(title='Ledger', columns={columns}, rows={rows}, note='')")
-    first, small = poster.rows_of(lab)
-    assert (first.memory, first.time) == (1.0, 1.0)
-    assert (small.memory, small.time, small.quality) == (0.025, 0.25, 0.6)
+    price, speed = poster.guesses_of(lab)
+    assert price == poster.Guess("07", "How many times dearer?", 100.0, 3007.0)
+    assert (speed.question, speed.off) == ("How many times faster?", 4.0)
     assert len(poster.draw([lab]).png()) < 40_000
 
 
-def test_a_lab_without_a_ledger_gives_no_poster(tmp_path):
+def test_the_labs_as_they_were_executed_give_rows_for_the_poster():
+    labs = sorted((slides.decks(["00"])[0].parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    rows = [row for lab in labs for row in poster.guesses_of(lab)]
+    assert len(rows) >= 8
+    assert all(row.question.endswith("?") and row.off >= 1 for row in rows)
+
+
+def test_without_a_measured_factor_there_is_no_poster(tmp_path):
     with pytest.raises(ValueError, match="No executed lab"):
-        poster.draw([_lab_with(tmp_path, "Table(title='Sweep', columns=['a'], rows=[[1]], note='')")])
+        poster.draw([_lab_with(tmp_path, _locked("price", "How many times dearer?", "100 x"))])

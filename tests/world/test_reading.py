@@ -31,20 +31,15 @@ def test_unanswerable_share_is_the_one_asked_for():
 
 
 def test_stale_passages_are_older_than_the_one_with_the_answer():
-    from labkit.world.dates import MONTHS
-
-    def order(date):
-        day, month, year = date.split()
-        return int(year), MONTHS.index(month), int(day)
 
     level = Level(facts=3, documents=2, stale=1.0)
     stale = 0
     for reading in islice(readings(2, level), 200):
         a = reading.asks[0]
         gold, other = reading.passages[a.passage], reading.passages[1 - a.passage]
-        if order(other.date) < (431, 0, 0):
+        if other.date < "0431":
             stale += 1
-            assert order(gold.date) >= (431, 0, 0)
+            assert gold.date >= "0431"
     assert stale > 50
 
 
@@ -89,7 +84,7 @@ def test_archive_readings_ask_what_holds_today_and_stands_where_they_say(world):
             assert reading.passages[a.passage].text[slice(*a.span)].lower() == a.answer.lower()
         else:
             assert a.answer == NOT_KNOWN
-    assert 0.15 < sum(a.span is None for _, a in asks) / len(asks) < 0.25
+    assert 0.2 < sum(a.span is None for _, a in asks) / len(asks) < 0.3
     text = " ".join(p.text for r in known for p in r.passages)
     assert not [n for n in names if f" {n} " in text]
     assert len({p.text.split()[0] for r in known for p in r.passages}) > 20  # every kind of document opens otherwise
@@ -103,5 +98,5 @@ def test_a_dossier_asks_about_one_subject_and_the_newest_value_is_right():
             if a.span:
                 told = reading.passages[a.passage]
                 assert told.text[slice(*a.span)].lower() == a.answer.lower()
-                contradicted += any(p.date < told.date for p in reading.passages) and told.date > "431"
+                contradicted += any(p.date < told.date for p in reading.passages) and told.date > "0431"
     assert contradicted > 60

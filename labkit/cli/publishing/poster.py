@@ -1,108 +1,107 @@
-"""The picture of the front page: every row of every ledger, as the executed labs hold them.
+"""The picture of the front page: what one would guess, and what the executed labs measured.
 
-    python -m labkit.cli.publishing.poster build/ledger.png
+    python -m labkit.cli.publishing.poster labkit/cli/publishing/poster.png
 
-A lab's rows are compared with that lab's own first one, for labs run in different sessions; nothing is drawn that no
-run has printed, and `make refresh` measures all of it again.
+Every factor that a lab lets its learners predict and then reveals is a row, and none is left out. Guess and measurement
+are those that the lab's last run printed, so nothing is drawn that was not measured; `make refresh` measures it again.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import json
 import re
+import statistics
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-_UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+LOCKED = re.compile(r"■ Locked: (?P<name>.+)\n\s*(?P<question>.+)\n")
+REVEALED = re.compile(r"› (?P<name>.+)\n(?:.*\n)*?\s*you predicted: (?P<guess>\S+) x\n\s*measured: (?P<measured>\S+) x")
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """A technique against the first row of its lab: memory and time as ratios, quality as a share of right answers."""
+class Guess:
+    """A question of a lab for a factor, the guess that was locked in, and what was measured then."""
 
     lab: str
-    technique: str
-    memory: float
-    time: float
-    quality: float
+    question: str
+    guess: float
+    measured: float
+
+    @property
+    def off(self) -> float:
+        """By which factor the guess was wrong, in whichever direction.
+
+        >>> Guess("05", "How many times faster?", guess=2.0, measured=0.5).off
+        4.0
+        """
+        return max(self.guess / self.measured, self.measured / self.guess)
 
 
-def rows_of(lab: Path) -> list[Row]:
-    """The rows of a lab's last ledger that have memory, time and quality; none where there is no such ledger."""
-    tables = [table for table in _tables(lab) if table["title"] == "Ledger"]
-    if not tables:
-        return []
-    kept = [dict(zip(tables[-1]["columns"], row, strict=True)) for row in tables[-1]["rows"]]
-    kept = [row for row in kept if row["memory"] != "n/a" and _numbers(row["time (ms)"], row["quality"])]
-    return [
-        Row(
-            row["lab"],
-            row["technique"],
-            _bytes(row["memory"]) / _bytes(kept[0]["memory"]),
-            row["time (ms)"] / kept[0]["time (ms)"],
-            row["quality"],
-        )
-        for row in kept
-    ]
+def guesses_of(lab: Path) -> list[Guess]:
+    """The factors above zero that a notebook predicted and revealed, in its order."""
+    texts = list(_texts(lab))
+    questions = {m["name"]: m["question"] for text in texts if (m := LOCKED.match(text))}
+    found = [m for text in texts if (m := REVEALED.match(text)) and m["name"] in questions]
+    rows = [Guess(lab.name[:2], questions[m["name"]], _number(m["guess"]), _number(m["measured"])) for m in found]
+    return [row for row in rows if min(row.guess, row.measured) > 0]
 
 
 def draw(labs: list[Path]):
-    """The figure, or `ValueError` when no lab has a ledger to draw."""
-    from labkit.measure.figure import Figure, plot, series_styles
+    """The figure, or `ValueError` when no executed lab reveals a factor."""
+    from labkit.measure.figure import PALETTE, Figure, plot
 
-    by_lab = {path.stem: rows for path in labs if len(rows := rows_of(path)) > 1}
-    if not by_lab:
-        raise ValueError("No executed lab has a ledger of two rows with memory, time and quality.")
-    with plot(width=7.6, height=4.4) as (figure, axes):
-        for (name, rows), style in zip(by_lab.items(), series_styles(len(by_lab)), strict=True):
-            techniques = rows[1:]
-            axes.plot(*zip(*((r.memory, r.time) for r in techniques), strict=True), label=f"lab {name[:2]}",
-                      **{**style, "linestyle": "none", "markersize": 9})  # fmt: skip
-            for row in techniques:
-                label = f"{row.technique}: {row.quality:.0%} right"
-                side = {"ha": "right", "xytext": (-8, 5)} if row.memory > 0.9 else {"ha": "left", "xytext": (8, 5)}
-                axes.annotate(label, (row.memory, row.time), textcoords="offset points", fontsize=8, **side)
-        axes.plot(
-            1, 1, "*", color="black", markersize=13, label=f"the model as it was: {_first(by_lab).quality:.0%} right"
-        )
-        axes.axhline(1, color="#888888", linewidth=0.7)
-        axes.axvline(1, color="#888888", linewidth=0.7)
-        axes.margins(x=0.16, y=0.1)
+    rows = [row for lab in labs for row in guesses_of(lab)]
+    if not rows:
+        raise ValueError("No executed lab reveals a factor that was predicted.")
+    middle, worst = statistics.median(row.off for row in rows), max(row.off for row in rows)
+    places = range(len(rows))
+    with plot(width=8.2, height=1.2 + 0.34 * len(rows)) as (figure, axes):
+        axes.hlines(places, [r.guess for r in rows], [r.measured for r in rows], color="#aaaaaa", linewidth=2, zorder=1)
+        axes.plot([r.guess for r in rows], places, "o", color="#555555", fillstyle="none", label="a plausible guess")
+        axes.plot([r.measured for r in rows], places, "D", color=PALETTE[1], label="measured")
+        for place, row in zip(places, rows, strict=True):
+            after = row.measured >= row.guess
+            axes.annotate(_short(row.measured), (row.measured, place), (8 if after else -8, 0), va="center", fontsize=8,
+                          textcoords="offset points", ha="left" if after else "right")  # fmt: skip
+        axes.axvline(1, color="black", linewidth=0.7, zorder=0)
+        axes.set_yticks(places, [textwrap.fill(f"{row.lab} · {row.question}", 54) for row in rows], fontsize=8)
+        axes.invert_yaxis()
         axes.set(
-            title="One model, many ways to hold and run it: bytes, time and answers, all measured",
-            xlabel="memory against the model as it was (ratio)",
-            ylabel="time of a written token (ratio)",
-            ylim=(0, None),
+            title=f"{len(rows)} guesses: off by {middle:.1f}x in the middle, by {worst:,.0f}x at worst",
+            xscale="log",
+            xlabel="how many times (ratio)",
+            ylabel="question of a lab (number)",
         )
-        axes.legend(loc="best", fontsize=8)
-    return Figure(figure, alt="Techniques of the labs by memory and time of a token against the model as it was.")
+        axes.margins(x=0.16)
+        axes.xaxis.set_major_formatter("{x:,g}")
+        axes.grid(axis="y", visible=False)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
+    return Figure(
+        figure, alt="Questions of the labs, each with a plausible guess and what was measured; a log axis."
+    )
 
 
-def _first(by_lab: dict[str, list[Row]]) -> Row:
-    return next(iter(by_lab.values()))[0]
-
-
-def _tables(lab: Path) -> Iterator[dict[str, Any]]:
-    """The tables a notebook shows, from their text: `Table(title=..., columns=..., rows=..., note=...)`."""
+def _texts(lab: Path) -> Iterator[str]:
+    """What the outputs of a notebook say as plain text."""
     for cell in json.loads(lab.read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", []):
-            text = "".join(output.get("data", {}).get("text/plain", ""))
-            if text.startswith("Table("):
-                call = ast.parse(text, mode="eval").body
-                yield {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+            yield "".join(output.get("data", {}).get("text/plain", ""))
 
 
-def _numbers(*values: Any) -> bool:
-    return all(isinstance(value, float) for value in values)
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
-def _bytes(text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.,]+) (\w+)", text).groups()
-    return float(number.replace(",", "")) * _UNITS[unit]
+def _short(value: float) -> str:
+    """Two digits, or all before the point.
+
+    >>> _short(0.01432), _short(5.02), _short(3007.0)
+    ('0.014', '5', '3,007')
+    """
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def main(target: Path) -> None:
