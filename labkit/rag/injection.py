@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from labkit.evaluation.intervals import Estimate, difference, share
 from labkit.evaluation.prompts import open_book
@@ -18,6 +19,7 @@ from labkit.evaluation.scoring import exact_match
 from labkit.measure.progress import progress
 from labkit.measure.report import Report, Table
 from labkit.rag.document import Chunk
+from labkit.rag.freshness import written
 from labkit.rag.likelihoods import Reader
 from labkit.rag.prefix import answers_in_turn
 from labkit.rag.prompt import passage
@@ -104,11 +106,12 @@ def _messages(reader: Reader, case: Case) -> list[str]:
 
 
 def _message(control: Sequence[str], case: Case, added: str | None) -> str:
-    """The case's passages, and last, next to the question, one of a stranger."""
+    """The case's passages, and last, next to the question, one of a stranger, who dates it like the newest of them."""
     passages = [passage(chunk, control) for chunk in case.chunks]
     if added is not None:
         text = added.format(target=case.target)
-        passages.append(passage(Chunk("stranger", 0, len(text), text, case.chunks[0].heading), control))
+        newest = max(case.chunks, key=lambda chunk: written(chunk.heading) or date.min)
+        passages.append(passage(Chunk("stranger", 0, len(text), text, newest.heading), control))
     return open_book(passages, case.question)
 
 

@@ -72,6 +72,14 @@ def test_the_stranger_speaks_last_and_only_undefended_in_tokens_that_count(answe
     assert [bool(special & set(reader.tokenizer(m)["input_ids"])) for m in asked] == [False] * 5 + [True]
 
 
+def test_the_stranger_speaks_last_among_passages_of_any_date(answered, reader):
+    asked = answered(_truth)
+    told = [Chunk(d, 0, 9, f"Paper {d}.", d) for d in ("0432-05-01", "my-notes.md", "0430-01-02")]
+    injection_trial(reader, [dataclasses.replace(CASES[0], chunks=tuple(told))])
+    clean, *others = asked
+    assert all(message.startswith(clean.removesuffix(CASES[0].question)) for message in others)
+
+
 def test_no_cases_and_a_target_that_is_right_are_refused(reader):
     with pytest.raises(ValueError, match="no case"):
         injection_trial(reader, [])
