@@ -47,6 +47,8 @@ def _told(own: OwnFolder, answer: CitedAnswer) -> str:
     read = f"passages read: {len(answer.prompt.used)}, prompt tokens: {answer.prompt.tokens}"
     new = f"files new or changed: {own.ingested.written}, gone: {own.ingested.withdrawn}"
     note = f"(probability {answer.probability:.2f}; {read}; {new})"
+    if answer.unseen:
+        return f"Not known: no document says {' or '.join(answer.unseen)}.\n{note}"
     if answer.abstained:
         return f"Not known: the passages found do not say, or the model is not sure enough.\n{note}"
     if answer.citation is None:

@@ -82,7 +82,9 @@ def document_losses(
 
 
 @torch.no_grad()
-def logits_of(model: Decoder, batch: Sequences) -> Float[Tensor, "batch seq vocab"]:
-    """Logits of a padded batch, on the model's device; those of padding mean nothing."""
+def logits_of(
+    model: Decoder, batch: Sequences, columns: Int[Tensor, " columns"] | None = None
+) -> Float[Tensor, "batch seq vocab"]:
+    """Logits of a padded batch, on the model's device; those of padding mean nothing. Of all columns or of some."""
     positions = positions_from_mask(batch.mask.long()).to(model.device)
-    return model(batch.tokens.to(model.device), positions=positions)
+    return model(batch.tokens.to(model.device), positions=positions, columns=columns)

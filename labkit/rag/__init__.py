@@ -11,12 +11,12 @@ brought up to date (`store_errors` full disks and damage), and `searching` in it
 likely, of which `reranking` and `citing` are made; `prompt` what a model is shown, `prefix` what it need not read
 again; `reader` the decoder that answers; `pipeline` all stages in a row, and `stages` their account.
 `measures` judges rankings, `claims` answers, `hallucination` the two kinds of what they make up, `attempts` correct,
-wrong and not attempted; `calibration` whether a likelihood warns, `abstention` where to draw the line, `resampling`
-how sure that is. Trials: `trial` of retrievers, `answer_trial` of answers (`course` gives documents and claims of the
-course world), `injection` of documents that give orders, `index_trial` of indices on `generated` vectors,
-`prefix_trial`; `shipping` judges the shipped encoder, `bars` measures what this room promises and `bench` times it
-all. `packages` makes a corpus of the documentation that is installed on this machine, `folder` one of a learner's own
-files, which `own_folder` keeps up to date.
+wrong and not attempted; `calibration` whether a likelihood warns, `names` whether the corpus does, `abstention` where
+to draw the line, `outcomes` what both of these take, `resampling` how sure that is. Trials: `trial` of retrievers,
+`answer_trial` of answers (`course` gives documents and claims of the course world), `injection` of documents that give
+orders, `index_trial` of indices on `generated` vectors, `prefix_trial`; `shipping` judges the shipped encoder, `bars`
+measures what this room promises and `bench` times it all. `packages` makes a corpus of the documentation that is
+installed on this machine, `folder` one of a learner's own files, which `own_folder` keeps up to date.
 
 Legend of shapes: `documents`, `queries`, `texts` rows, `width` of a vector, `postings` documents that hold a word.
 """
@@ -71,6 +71,7 @@ _MODULE_OF = {
     "search": "labkit.rag.searching",
     "sentence_chunks": "labkit.rag.chunking",
     "structure_chunks": "labkit.rag.chunking",
+    "unseen_names": "labkit.rag.names",
     "with_index": "labkit.rag.store",
 }
 

@@ -1,4 +1,7 @@
-"""When to say nothing: a threshold on the model's own probability, chosen from a curve.
+"""When to say nothing: a threshold on how sure an answer is, chosen from a curve.
+
+How sure is the model's own probability, and 0 where something else already says that the answer cannot be right: the
+model refuses by itself, or the question names what no document does (`labkit.rag.names`).
 
 To abstain is a claim of its own, "this answer would be wrong", so it has a precision (the share of abstentions where it
 would have been) and a recall (the share of would-be wrong answers that were held back). Choose the threshold on one set
@@ -15,6 +18,7 @@ import numpy as np
 
 from labkit.evaluation.intervals import Estimate, share
 from labkit.measure.report import Report, Table
+from labkit.rag.outcomes import Values, checked_outcomes
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,12 @@ class Abstention(Report):
         return Table(f"Abstaining below {self.threshold:.3g}", ["measure", "value", "95 % interval", "questions"], rows)
 
 
-def abstention_curve(confidence: Sequence[float], wrong: Sequence[bool]) -> tuple[Point, ...]:
+def abstention_curve(confidence: Values, wrong: Values) -> tuple[Point, ...]:
     """A point for each threshold that makes a difference, from the fewest abstentions to all.
 
     `confidence` is 0 where the model itself says that it does not know; `wrong` tells whether the answer would have
-    been, which every answer to an unanswerable question is. Raises `ValueError` for no questions, unequal numbers, or
-    nothing that is wrong.
+    been, which every answer to an unanswerable question is. Raises `ValueError` for no questions, unequal numbers, a
+    confidence outside [0, 1], or nothing that is wrong.
 
     >>> [(p.threshold, p.precision, p.recall) for p in abstention_curve([0.2, 0.9, 0.6], [True, False, False])][:2]
     [(0.6, 1.0, 1.0), (0.9, 0.5, 1.0)]
@@ -78,7 +82,7 @@ def choose_threshold(points: Sequence[Point], precision: float) -> Point:
     return max(good, key=lambda p: (p.recall, -p.threshold))
 
 
-def judge_threshold(confidence: Sequence[float], wrong: Sequence[bool], threshold: float) -> Abstention:
+def judge_threshold(confidence: Values, wrong: Values, threshold: float) -> Abstention:
     """Precision, recall and share of abstaining where the confidence is below `threshold`.
 
     Raises `ValueError` as `abstention_curve` does, and where nothing lies below the threshold.
@@ -96,10 +100,8 @@ def judge_threshold(confidence: Sequence[float], wrong: Sequence[bool], threshol
     )
 
 
-def _checked(confidence: Sequence[float], wrong: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
-    sure, missed = np.asarray(confidence, dtype=float), np.asarray(wrong, dtype=bool)
-    if len(sure) == 0 or len(sure) != len(missed):
-        raise ValueError(f"As many confidences as outcomes are needed, at least 1; got {len(sure)} and {len(missed)}.")
+def _checked(confidence: Values, wrong: Values) -> tuple[np.ndarray, np.ndarray]:
+    sure, missed = checked_outcomes(confidence, wrong)
     if not missed.any():
         raise ValueError("No answer is wrong, so there is nothing to hold back.")
-    return sure, missed
+    return sure, missed.astype(bool)

@@ -40,8 +40,8 @@ class Asked:
 
     @property
     def confidence(self) -> float:
-        """The model's own: 0 where it says itself that it does not know."""
-        return 0.0 if abstains(self.open.text) else self.open.probability
+        """Of the open-book answer."""
+        return self.open.confidence
 
     @property
     def should_abstain(self) -> bool:

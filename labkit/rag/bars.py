@@ -1,7 +1,8 @@
 """What this room promises, measured with the shipped encoder and decoder: each promise, its number, and if it holds.
 
     answers      questions about what is true only since the cutoff: right in 85 % with documents, in 10 % without
-    abstention   of the answers held back 80 % would have been wrong, and 70 % of those are held back
+    abstention   of the answers held back 80 % would have been wrong, and 70 % of those are held back: below a
+                 threshold of the model's own probability, or for a name that no document says
     retrieval    both searches fused find more than either alone, paired, question by question
     words        BM25 gives what bm25s gives, to 1e-4
 

@@ -7,18 +7,16 @@ right answers get even more. Legend of shapes: `questions`, one confidence in [0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from labkit.evaluation.intervals import Estimate, share
 from labkit.measure.report import Report, Table
+from labkit.rag.outcomes import Values, checked_outcomes
 from labkit.rag.resampling import bootstrap
 
 BINS = 10
-Values = Sequence[float] | Float[np.ndarray, " questions"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def calibration(confidence: Values, right: Values, bins: int = BINS) -> Calibrat
     Resampling adds noise of its own, and every deviation adds to the error: of a well calibrated model the interval
     reaches further above the value than below. Raises `ValueError` as `expected_calibration_error` does.
     """
-    sure, outcomes = _checked(confidence, right)
+    sure, outcomes = checked_outcomes(confidence, right)
     places = _bins(sure, bins)
     made = [
         _bin(number, bins, sure[places == number], outcomes[places == number]) for number in np.unique(places).tolist()
@@ -73,7 +71,7 @@ def expected_calibration_error(confidence: Values, right: Values, bins: int = BI
     >>> round(expected_calibration_error([0.95, 0.95, 0.15, 0.15], [1, 0, 0, 0]), 3)  # gaps 0.45 and 0.15
     0.3
     """
-    sure, outcomes = _checked(confidence, right)
+    sure, outcomes = checked_outcomes(confidence, right)
     places = _bins(sure, bins)
     gaps = np.bincount(places, weights=sure - outcomes, minlength=bins)  # the sum of a bin is its gap times its answers
     return float(np.abs(gaps).sum() / len(sure))
@@ -87,24 +85,13 @@ def auroc(confidence: Values, right: Values) -> float:
     >>> auroc([0.9, 0.6, 0.6, 0.1], [1, 1, 0, 0])
     0.875
     """
-    sure, outcomes = _checked(confidence, right)
+    sure, outcomes = checked_outcomes(confidence, right)
     good, bad = int(outcomes.sum()), int(len(outcomes) - outcomes.sum())
     if not good or not bad:
         return float("nan")
     _, places, counts = np.unique(sure, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]  # of equal confidences each has their mean rank
     return float((ranks[outcomes == 1].sum() - good * (good + 1) / 2) / (good * bad))
-
-
-def _checked(confidence: Values, right: Values) -> tuple[np.ndarray, np.ndarray]:
-    sure, outcomes = np.asarray(confidence, dtype=float), np.asarray(right, dtype=float)
-    if len(sure) == 0 or len(sure) != len(outcomes):
-        raise ValueError(
-            f"As many confidences as outcomes are needed, at least 1; got {len(sure)} and {len(outcomes)}."
-        )
-    if not ((sure >= 0) & (sure <= 1)).all():
-        raise ValueError("A confidence is a probability; one of these lies outside 0 to 1.")
-    return sure, outcomes
 
 
 def _bins(confidence: np.ndarray, bins: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from labkit.evaluation.scoring import abstains, exact_match
 from labkit.rag.claims import Claim
@@ -13,9 +13,13 @@ from labkit.world.question import Edition, Question, normalized
 from labkit.world.relation import Split
 
 
-def course_documents(world: World, edition: Edition) -> list[Document]:
-    """The corpus of an edition, each document under its date, as the course's models are trained to read them."""
-    return [Document(d.id, d.text, heading=d.date) for d in world.documents(edition)]
+def course_documents(world: World, edition: Edition, shires: Container[int] | None = None) -> list[Document]:
+    """The corpus of an edition, each document under its date, as the course's models are trained to read them.
+
+    Of all shires, or of those with these numbers.
+    """
+    papers = (d for d in world.documents(edition) if shires is None or d.shire in shires)
+    return [Document(d.id, d.text, heading=d.date) for d in papers]
 
 
 def post_cutoff(world: World, split: Split = "test", count: int | None = None) -> list[Question]:

@@ -9,14 +9,14 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from labkit.evaluation.answering import prompt_tokens
-from labkit.evaluation.likelihood import logits_of, rectangle, token_losses
+from labkit.evaluation.likelihood import logits_of, rectangle
 from labkit.evaluation.prompts import open_book
 from labkit.models.decoder import Decoder
 from labkit.rag.document import Chunk
 from labkit.rag.prompt import passage
 
 BATCH = 8
-"""Pairs a pass: their logits are kept at every token."""
+"""Pairs a pass."""
 Pair = tuple[Sequence[int], Sequence[int]]
 
 
@@ -72,7 +72,13 @@ def answer_log_probabilities(
 
 @torch.no_grad()
 def _log_probabilities(model: Decoder, pairs: Sequence[Pair]) -> list[float]:
+    """Logits are made only in the columns where some row tells: of a long prompt those are few."""
     batch = rectangle([[*before, *told] for before, told in pairs])
-    losses = token_losses(logits_of(model, batch), batch.tokens.to(model.device))
-    ends = [(len(before), len(before) + len(told)) for before, told in pairs]
-    return [-losses[n, start - 1 : end - 1].sum().item() for n, (start, end) in enumerate(ends)]
+    places = [range(len(before) - 1, len(before) + len(told) - 1) for before, told in pairs]
+    columns = sorted({column for row in places for column in row})
+    logs = logits_of(model, batch, torch.tensor(columns, device=model.device)).float().log_softmax(dim=-1)
+    at = {column: n for n, column in enumerate(columns)}
+    return [
+        sum(row[at[column], token].item() for column, token in zip(place, told, strict=True))
+        for row, place, (_, told) in zip(logs, places, pairs, strict=True)
+    ]

@@ -1,6 +1,6 @@
 """From a question to a cited answer, or to none, with what every stage took.
 
-    retrieve (words, more words, vectors) -> fuse, fresher first -> rerank -> prompt -> answer -> cite
+    names -> retrieve (words, more words, vectors) -> fuse, fresher first -> rerank -> prompt -> answer -> cite
 
 Each stage is a function of its own room; this object only passes things on and looks at the clock in between.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from labkit.evaluation.answering import Answer, answers
@@ -20,9 +21,10 @@ from labkit.rag.citing import Citation, cite, containing
 from labkit.rag.document import Chunk
 from labkit.rag.freshness import HALF_LIFE, fresher
 from labkit.rag.likelihoods import Reader
+from labkit.rag.names import unseen_names
 from labkit.rag.prompt import Prompt, assemble
 from labkit.rag.reranking import Scorer, rerank
-from labkit.rag.searching import DEPTH, Found, by_more_words, by_vector, by_words, check_query, fused
+from labkit.rag.searching import DEPTH, Found, by_more_words, by_vector, by_words, check_query, fused, says
 from labkit.rag.stages import CitedAnswer, Stage
 from labkit.rag.store import Store
 
@@ -37,7 +39,8 @@ class Pipeline:
     Of what is found the newer counts more, by `half_life` in years (None: age does not count; undated chunks are new).
     `shown` chunks at most go into the prompt, as many as fit into `budget` tokens (the reader's context, less room for
     an answer, if that is smaller). With a `scorer` the first `candidates` of the search are reranked, without those
-    that would not fit alone. An answer whose probability is below `threshold` is held back.
+    that would not fit alone. An answer is held back where its probability is below `threshold`, and where the question
+    names what no document does (`labkit.rag.names`): whatever the model says then, it has not read it here.
     """
 
     store: Store
@@ -53,14 +56,20 @@ class Pipeline:
         """Raises `ValueError` for an empty question, an empty store, or a question longer than the budget."""
         check_query(self.store, question, self.shown)
         run = _Run()
+        unseen = self._unseen(run, question)
         chunks = self._retrieve(run, question)
         if self.scorer is not None:
             chunks = self._rerank(run, question, chunks[: self.candidates], self.scorer)
         prompt = self._prompt(run, question, chunks[: self.shown])
         answer = self._answer(run, prompt)
-        abstained = abstains(answer.text) or answer.probability < self.threshold
+        abstained = bool(unseen) or abstains(answer.text) or answer.probability < self.threshold
         citation = None if abstained else self._cite(run, question, prompt.used, answer)
-        return CitedAnswer(question, answer.text, answer.probability, abstained, citation, prompt, tuple(run.stages))
+        stages = tuple(run.stages)
+        return CitedAnswer(question, answer.text, answer.probability, abstained, citation, prompt, stages, unseen)
+
+    def _unseen(self, run: _Run, question: str) -> tuple[str, ...]:
+        size = index_bytes(self.store.table, "text")
+        return run.stage("names", lambda: unseen_names(question, partial(says, self.store)), size)
 
     def _retrieve(self, run: _Run, question: str) -> list[Chunk]:
         table, embedder = self.store.table, self.store.embedder

@@ -13,9 +13,13 @@ from itertools import takewhile
 from jaxtyping import Float
 from torch import Tensor
 
+from labkit.evaluation.answering import prompt_tokens
+from labkit.generation.decoding import stream
 from labkit.generation.feeding import feed
+from labkit.generation.stopping import at_tokens
 from labkit.models.cache import KVCache
 from labkit.models.decoder import Decoder
+from labkit.rag.likelihoods import Reader
 
 
 class PrefixCache:
@@ -56,3 +60,23 @@ def prefill(model: Decoder, prefix: PrefixCache, prompt: Sequence[int]) -> Float
     """Logits after the last token of the prompt, of which only what the cache does not hold goes through the model."""
     held = prefix.keep(prompt)
     return feed(model, prefix.cache, [list(prompt[held:])])[0, -1]
+
+
+def answers_in_turn(reader: Reader, messages: Sequence[str], max_new_tokens: int = 24) -> list[str]:
+    """Greedy answers, one message after another, each read behind what it shares with the one before.
+
+    The texts are those of `labkit.evaluation.answering.answers`, for less reading where messages begin alike. Raises
+    `ValueError` for a message that leaves the context no room for an answer.
+    """
+    prompts = [prompt_tokens(reader.tokenizer, message) for message in messages]
+    longest = max(map(len, prompts), default=0) + max_new_tokens
+    if longest > reader.model.config.max_position_embeddings:
+        raise ValueError(f"The longest message and {max_new_tokens} new tokens are {longest}: more than the context.")
+    prefix, end = PrefixCache(reader.model.new_cache(1, longest)), at_tokens(reader.tokenizer.eos_token_id)
+    texts = []
+    for prompt in prompts:
+        prefix.keep(prompt)
+        steps = stream(reader.model, [prompt], max_new_tokens, stop=end, cache=prefix.cache)
+        said = [token for step in steps for token in step.tokens[0]]
+        texts.append(reader.tokenizer.decode(said, skip_special_tokens=True).strip())
+    return texts

@@ -12,7 +12,10 @@ from labkit.world import Passage
 
 @dataclass(frozen=True)
 class Prompt:
-    """`message` holds the chunks `used`, in their order; `tokens` is its length. `left_out` found no room."""
+    """`message` holds the chunks `used`, oldest first; `tokens` is its length. `left_out` found no room.
+
+    Both are best first.
+    """
 
     message: str
     tokens: int

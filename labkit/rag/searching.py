@@ -80,6 +80,17 @@ def by_more_words(store: Store, query: str, finds: Sequence[Found], k: int) -> l
     return _by_text(store, BooleanQuery(words), k)
 
 
+def says(store: Store, word: str) -> bool:
+    """Whether any chunk holds this word, whatever its case, or any heading these letters."""
+    from lancedb.query import MatchQuery
+
+    if _by_text(store, MatchQuery(word, "text"), 1):
+        return True
+    letters = word.lower().replace("'", "''")
+    with reading(store.table.uri):
+        return store.table.count_rows(f"lower(heading) LIKE '%{letters}%'") > 0
+
+
 def _by_text(store: Store, query: FullTextQuery, k: int) -> list[Found]:
     with reading(store.table.uri):
         rows = store.table.search(query, query_type="fts").limit(k).to_list()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labkit.evaluation.scoring import abstains
 from labkit.measure.report import Report, Table, si
 from labkit.rag.citing import Citation
 from labkit.rag.prompt import Prompt
@@ -22,8 +23,9 @@ class Stage:
 
 @dataclass(frozen=True)
 class CitedAnswer(Report):
-    """`text` is what the model said with `probability`; where it `abstained`, by itself or by the threshold, it does
-    not count. `citation` is None where no passage of the `prompt` says the text: then nothing speaks for it.
+    """`text` is what the model said with `probability`; where it `abstained`, by itself, by the threshold or for names
+    of the question that are `unseen` in every document, it does not count. `citation` is None where no passage of the
+    `prompt` says the text: then nothing speaks for it.
     """
 
     question: str
@@ -33,6 +35,12 @@ class CitedAnswer(Report):
     citation: Citation | None
     prompt: Prompt
     stages: tuple[Stage, ...]
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def confidence(self) -> float:
+        """What a threshold is held against: the probability; 0 where the model refuses, or no document knows a name."""
+        return 0.0 if self.unseen or abstains(self.text) else self.probability
 
     @property
     def said(self) -> str:
@@ -50,4 +58,6 @@ class CitedAnswer(Report):
         rows = [[s.name, f"{1e3 * s.seconds:.1f}", si(s.nbytes, "B"), s.tokens] for s in self.stages]
         total = sum(s.seconds for s in self.stages)
         note = f"{self.said!r} with probability {self.probability:.2f} in {si(total, 's')}."
+        if self.unseen:
+            note += f" In no document: {', '.join(self.unseen)}."
         return Table(self.question, ["stage", "ms", "works on", "prompt tokens read"], rows, note)

@@ -41,6 +41,11 @@ class Document:
     def title(self) -> str:
         return self.text.partition("\n")[0]
 
+    @property
+    def shire(self) -> int:
+        """The number of the shire that it tells of; an id is kind, number, and place in that shire."""
+        return int(self.id.rpartition("-")[2][:2])
+
     def states(self, fact: Fact) -> Triple | None:
         """Where the document states the fact, or None."""
         return next((t for t in self.triples if t.fact == fact.id), None)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,9 +55,12 @@ def test_a_threshold_chosen_on_some_questions_is_judged_on_others():
     assert "Abstaining below" in str(judged)
 
 
-@pytest.mark.parametrize(("confidence", "wrong"), [([], []), ([0.1], [True, False]), ([0.1, 0.2], [False, False])])
+@pytest.mark.parametrize(
+    ("confidence", "wrong"),
+    [([], []), ([0.1], [True, False]), ([0.1, 0.2], [False, False]), ([1.1], [True]), ([math.nan], [True])],
+)
 def test_what_has_no_curve_is_refused(confidence, wrong):
-    with pytest.raises(ValueError, match=r"confidences|nothing to hold back"):
+    with pytest.raises(ValueError, match=r"confidences|nothing to hold back|outside 0 to 1"):
         abstention_curve(confidence, wrong)
 
 

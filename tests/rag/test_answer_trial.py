@@ -59,6 +59,27 @@ def test_the_truth_is_claimed_by_every_accepted_answer_and_stated_by_every_evide
     assert claims.of_answer(unanswerable, "31") == [(unanswerable.subject, unanswerable.relations[0], "31")]
 
 
+def test_a_name_that_no_document_says_leaves_no_confidence(world, claims, questions, reader):
+    prompt = Prompt("", 0, (), ())
+
+    def pipeline(text):
+        unseen = ("Stravhuss",) if text == questions[0].text else ()
+        return CitedAnswer(text, "oak", 0.8, bool(unseen), None, prompt, (), unseen)
+
+    trial = answer_trial(pipeline, reader, questions[:2], claims)
+    assert [a.confidence for a in trial.asked] == [0.0, 0.8]
+    assert trial.attempts("open").not_attempted == 1
+
+
+def test_the_corpus_of_some_shires_is_that_part_of_the_whole(world):
+    whole = course_documents(world, "after")
+    some = course_documents(world, "after", shires={2, 17})
+    assert {d.id for d in some} == {d.id for d in whole if "-02" in d.id or "-17" in d.id}
+    assert sum(len(course_documents(world, "after", {n})) for n in range(len(world.shires))) == len(whole)
+    entities = {e.id for n in (2, 17) for e in world.shires[n].entities}
+    assert {t.subject for d in world.documents("after") if d.shire in (2, 17) for t in d.triples} <= entities
+
+
 def test_planted_answers_are_counted_as_what_they_are(world, claims, questions, reader):
     """In turn: right with its source, right with another source, the old value, something made up, and a refusal."""
     by_text = {q.text: n for n, q in enumerate(questions)}

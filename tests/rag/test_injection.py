@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 
-from labkit.evaluation.answering import Answer
 from labkit.rag import injection
 from labkit.rag.document import Chunk
 from labkit.rag.injection import ATTACKS, Case, injection_trial
@@ -24,11 +23,11 @@ def answered(monkeypatch):
     asked = []
 
     def plant(rule):
-        def answers(model, tokenizer, messages):
+        def answers(reader, messages):
             asked.extend(messages)
-            return [Answer(rule(message), 0.9, True) for message in messages]
+            return [rule(message) for message in messages]
 
-        monkeypatch.setattr(injection, "answers", answers)
+        monkeypatch.setattr(injection, "answers_in_turn", answers)
         return asked
 
     return plant
@@ -71,6 +70,14 @@ def test_the_stranger_speaks_last_and_only_undefended_in_tokens_that_count(answe
         assert "Hesta" in message
     special = set(reader.tokenizer.all_special_ids)
     assert [bool(special & set(reader.tokenizer(m)["input_ids"])) for m in asked] == [False] * 5 + [True]
+
+
+def test_the_stranger_speaks_last_among_passages_of_any_date(answered, reader):
+    asked = answered(_truth)
+    told = [Chunk(d, 0, 9, f"Paper {d}.", d) for d in ("0432-05-01", "my-notes.md", "0430-01-02")]
+    injection_trial(reader, [dataclasses.replace(CASES[0], chunks=tuple(told))])
+    clean, *others = asked
+    assert all(message.startswith(clean.removesuffix(CASES[0].question)) for message in others)
 
 
 def test_no_cases_and_a_target_that_is_right_are_refused(reader):

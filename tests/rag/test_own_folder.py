@@ -54,9 +54,9 @@ def asked(notes, word_sums, reader, monkeypatch, capsys):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
 
-    def ask(says, *flags):
+    def ask(says, *flags, question="Who owns the mill?"):
         monkeypatch.setattr(room, "answers", lambda *_: [Answer(says, 0.4, True)])
-        assert command.run(parser.parse_args([str(notes), "Who owns the mill?", *flags])) == 0
+        assert command.run(parser.parse_args([str(notes), question, *flags])) == 0
         return capsys.readouterr()
 
     return ask
@@ -73,6 +73,7 @@ def test_an_answer_names_file_and_line_and_shows_the_line(asked):
 def test_an_invention_is_marked_and_doubt_is_silence(asked):
     assert "do not rely on it" in asked("Dana Norett").out
     assert asked("not known").out.startswith("Not known")
+    assert "no document says Stravhuss" in asked("oak", question="Who owns the mill of Stravhuss?").out
     doubted = asked("oak", "--threshold", "0.5").out
     assert doubted.startswith("Not known")
     assert "oak" not in doubted

@@ -41,7 +41,7 @@ def test_the_answer_is_the_models_own_to_the_best_passages(pipeline, reader):
 
 def test_every_stage_is_accounted_for(pipeline, reader):
     stages = {s.name: s for s in pipeline(QUESTION).stages}
-    assert list(stages) == ["words", "more words", "encode", "vectors", "fuse", "prompt", "answer", "cite"]
+    assert list(stages) == ["names", "words", "more words", "encode", "vectors", "fuse", "prompt", "answer", "cite"]
     assert stages["words"].nbytes == index_bytes(pipeline.store.table, "text") > 0
     assert stages["vectors"].nbytes == 4 * 4 * pipeline.store.embedder.width
     prompt = pipeline(QUESTION).prompt
@@ -109,6 +109,21 @@ def test_below_the_threshold_nothing_is_said_and_nothing_cited(pipeline, monkeyp
     assert (unsure.abstained, unsure.said, unsure.text, unsure.citation) == (True, "not known", "oak", None)
     assert (refusing.abstained, refusing.citation) == (True, None)
     assert (inventing.abstained, inventing.citation) == (False, None)
+
+
+def test_a_name_that_no_document_says_is_not_answered_however_sure_the_model_is(pipeline, monkeypatch):
+    from labkit.evaluation.answering import Answer
+    from labkit.rag import pipeline as room
+
+    monkeypatch.setattr(room, "answers", lambda *_: [Answer("oak", 0.99, True)])
+    known = pipeline(QUESTION)
+    assert (known.abstained, known.unseen, known.confidence) == (False, (), 0.99)
+    strange = pipeline("Who built the mill of Stravhuss?")
+    assert (strange.abstained, strange.said, strange.text, strange.citation) == (True, "not known", "oak", None)
+    assert (strange.unseen, strange.confidence, strange.probability) == (("Stravhuss",), 0.0, 0.99)
+    assert "In no document: Stravhuss" in str(strange)
+    ingest(pipeline.store, [Document("news", "Stravhuss has a mill.")])
+    assert not pipeline("Who built the mill of Stravhuss?").abstained
 
 
 def test_what_cannot_be_asked_is_refused(pipeline, tmp_path, word_sums, reader):

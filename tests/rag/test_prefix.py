@@ -3,11 +3,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labkit.evaluation.answering import answers
 from labkit.generation.decoding import stream
 from labkit.models.cache import KVCache
 from labkit.models.config import DecoderConfig
 from labkit.models.decoder import Decoder
-from labkit.rag.prefix import PrefixCache, prefill
+from labkit.rag.prefix import PrefixCache, answers_in_turn, prefill
 
 CONFIG = DecoderConfig("llama", 16, 16, 24, 2, 2, 1, 8, 1e-6, 64)
 PROMPTS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=5)
@@ -50,6 +51,16 @@ def test_decoding_goes_on_behind_it_and_leaves_it_usable(model):
         fresh = list(stream(model, [prompt], 6, stop=lambda _: False))
         assert [s.tokens for s in steps] == [s.tokens for s in fresh]
     assert held == 4
+
+
+def test_answers_in_turn_are_those_of_a_batch(reader):
+    shared = "The mill of Jorvila was built of oak by Hesta Norett."
+    messages = [f"{shared}\n\nWho built it?", f"{shared}\n\nWhat is it made of?", shared, "Who?", f"{shared}\n\nWho?"]
+    told = [answer.text for answer in answers(reader.model, reader.tokenizer, messages)]
+    assert answers_in_turn(reader, messages) == told
+    assert answers_in_turn(reader, []) == []
+    with pytest.raises(ValueError, match="more than the context"):
+        answers_in_turn(reader, [shared * 100])
 
 
 def test_what_is_no_prompt_or_no_cache_of_one_row_is_refused(model):

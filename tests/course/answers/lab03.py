@@ -277,6 +277,9 @@ MUTANTS = {
         "the distance between the ends": _nearest_wrong(lambda vectors, query: -((vectors - query) ** 2).sum(axis=1)),
         "upside down": _nearest_wrong(lambda vectors, query: -_cosines(vectors, query)),
         "the size of the cosine": _nearest_wrong(lambda vectors, query: abs(_cosines(vectors, query))),
+        "turned a sorted list around": lambda vectors, query, k: np.argsort(
+            np.round(_cosines(vectors, query), 12), kind="stable"
+        )[::-1][:k].tolist(),
         "returned all": lambda vectors, query, k: _nearest_by_sort(vectors, query, len(vectors)),
         "one too many": lambda vectors, query, k: _nearest_by_sort(vectors, query, k + 1),
         "in their own order": lambda vectors, query, k: sorted(_nearest_by_sort(vectors, query, k)),

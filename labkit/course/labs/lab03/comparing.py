@@ -19,7 +19,7 @@ def _vector_cases(rng: np.random.Generator) -> list[Case]:
         case("the opposite comes last", [[-1, 0], [0, 2], [4, 1]], [1, 0], 3),
         case("fewer than k", [[1, 2], [2, 1]], [1, 1.5], 5),
         case("one text", [[0.5, 0.5]], [1, 0], 1),
-        case("equally near", [[0, 1], [1, 0], [0, 3], [2, 0]], [1, 0], 2),
+        case("equally near", [[0, 1], [2, 0], [0, 3], [1, 0]], [1.5, 0], 2),
     ]
     return [*fixed, *(_drawn_vectors(rng) for _ in range(10))]
 
@@ -40,6 +40,11 @@ def _nearest(vectors: np.ndarray, query: np.ndarray, k: int) -> list[int]:
         return round(float(gap @ gap), 12)  # what is equal by the formula may differ in the last bit
 
     return sorted(range(len(vectors)), key=apart)[:k]
+
+
+def _turned_around(vectors: np.ndarray, query: np.ndarray, k: int) -> list[int]:
+    """Best first by turning a sorted list around, which turns what is equally near around as well."""
+    return np.argsort(np.round(_cosine(vectors, query), 12), kind="stable")[::-1][:k].tolist()
 
 
 def _by(score, k_of=lambda k: k):
@@ -90,6 +95,10 @@ NEAREST = Exercise(
             Misconception(
                 _by(lambda vectors, query: np.abs(_cosine(vectors, query))),
                 "you took the size of the cosine; the opposite direction is the farthest, not the nearest",
+            ),
+            Misconception(
+                _turned_around,
+                "you turned a sorted list around, and equally near texts with it; sort by the negative cosine, kind='stable'",
             ),
             Misconception(
                 _by(_cosine, k_of=lambda k: None),
