@@ -59,7 +59,8 @@ class Document:
         triple, subject = self.states(fact), fact.subject
         if triple is None or subject.bare_name not in self.text:
             return False
-        return subject.description.lower() not in self.text[slice(*triple.subject_span)].lower()
+        said = self.text[slice(*triple.subject_span)].lower()
+        return subject.description.removeprefix("the ").lower() not in said
 
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "triples": [list(t) for t in self.triples]}

@@ -87,3 +87,17 @@ def test_the_clock_of_a_log_does_not_run_back(world, edition):
         if document.kind == "log":
             times = re.findall(r"^(\d\d:\d\d)", document.text, re.MULTILINE)
             assert times == sorted(times)
+
+
+def test_a_fact_is_told_by_name_unless_its_subject_is_only_described(world, edition):
+    entities, facts = {e.id: e for e in world.entities}, {f.id: f for f in world.facts(edition)}
+    told = collections.Counter()
+    for document in world.documents(edition):
+        for triple in document.triples:
+            if triple.fact in facts:
+                said, entity = document.text[slice(*triple.subject_span)].lower(), entities[triple.subject]
+                how = "described" if said.endswith(entity.description.split(" ", 1)[1].lower()) else "named"
+                told[how, document.names(facts[triple.fact])] += 1
+                assert entity.bare_name in document.text or not document.names(facts[triple.fact])
+    assert not told["described", True]
+    assert told["named", True] > 5 * told["named", False]
