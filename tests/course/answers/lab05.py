@@ -234,7 +234,7 @@ MUTANTS = {
         "the smallest weight": _drop_with(lambda w, H, inverse: w.abs(), _right_step),
         "the diagonal of the Hessian": _drop_with(lambda w, H, inverse: w * w * H.diagonal(), _right_step),
         "divided by it": _drop_with(lambda w, H, inverse: w * w * inverse.diagonal(), _right_step),
-        "did not answer": _drop_with(_right_cost, lambda w, inverse, j: 0 * w),
+        "did not move": _drop_with(_right_cost, lambda w, inverse, j: 0 * w),
         "the wrong way": _drop_with(_right_cost, lambda w, inverse, j: -_right_step(w, inverse, j)),
         "forgot to divide": _drop_with(_right_cost, lambda w, inverse, j: -w[j] * inverse[j]),
         "swapped": lambda w, H: _drop_by_inverse(w, H)[::-1],

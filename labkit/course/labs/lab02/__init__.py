@@ -15,8 +15,8 @@ PREDICTIONS = (
     Prediction("price of a later token", "How many times longer does token 512 take than token 32?", "x"),
     Prediction("cache of a token", "How many kilobytes must be kept for one token?", "kB"),
     Prediction("busy arithmetic", "Which share of the arithmetic peak does writing one by one use?", "%"),
-    Prediction("break-even draft cost", "Up to which price does a guess pay, in passes of the model?", "passes"),
+    Prediction("price of a guess", "What does a guess of the draft cost, in passes of the model?", "passes"),
     Prediction("speed-up on prose", "How many times faster does it write with a draft?", "x"),
 )
 
-EXERCISES = (TOKENS_PROCESSED, ATTEND_STEP, DECODE_STEP, ACCEPT, JUDGE_GUESS, SPEEDUP, BREAK_EVEN)
+EXERCISES = (TOKENS_PROCESSED, ATTEND_STEP, DECODE_STEP, ACCEPT, SPEEDUP, BREAK_EVEN, JUDGE_GUESS)

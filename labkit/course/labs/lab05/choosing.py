@@ -1,6 +1,6 @@
 """Which weights are kept: by size, by size and input, and two in every four.
 
-The oracles sort pairs of Python numbers; the notebook uses `topk` and `scatter`. Of equal scores the first is kept.
+The oracles sort pairs of Python numbers; the notebook uses `argsort` and `scatter_`. Of equal scores the first is kept.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def _moved_by(step: Callable[[Tensor, Tensor, int], Tensor]) -> Callable[[Tensor
 
 DROP_ONE = Exercise(
     name="drop_one",
-    title="Drop one weight, and let the others answer",
+    title="Drop one weight, and let the others make up for it",
     difficulty=4,
     importance=5,
     minutes=15,
@@ -94,11 +94,11 @@ DROP_ONE = Exercise(
         (
             Misconception(
                 _chosen_by(lambda w, H: w.abs()),
-                "you dropped the smallest weight; what counts is the error that is left after the others have answered",
+                "you dropped the smallest weight; what counts is the error that is left after the others have made up for it",
             ),
             Misconception(
                 _chosen_by(lambda w, H: w**2 * H.diagonal()),
-                "you judged by the diagonal of the Hessian: that is the error if nobody answers; judge by the diagonal of its inverse",
+                "you judged by the diagonal of the Hessian: that is the error if no other weight moves; judge by the diagonal of its inverse",
             ),
             Misconception(
                 _chosen_by(lambda w, H: w**2 * torch.linalg.inv(H).diagonal()),
@@ -106,7 +106,7 @@ DROP_ONE = Exercise(
             ),
             Misconception(
                 _moved_by(lambda w, inverse, j: torch.zeros_like(w)),
-                "you dropped the right weight, but the others did not answer",
+                "you dropped the right weight, but the others did not move",
             ),
             Misconception(
                 _moved_by(lambda w, inverse, j: w[j] / inverse[j, j] * inverse[j]),

@@ -21,8 +21,8 @@ PREDICTIONS = (
         "wait under static batches", "How many times longer does the first token take, static to continuous?", "x"
     ),
     Prediction("waste of a rectangle", "Which share of a reserved rectangle of cache holds nothing?", "%"),
-    Prediction("worst pause", "How many times longer is the p99 pause with chunks of 512 than with 32?", "x"),
     Prediction("prompts found", "Which share of the prompts' tokens does the prefix cache find computed?", "%"),
+    Prediction("worst pause", "How many times longer is the p99 pause with chunks of 512 than with 32?", "x"),
     Prediction("knee", "At how many requests a second is the knee?", "requests/s"),
 )
 

@@ -110,7 +110,7 @@ class FractionOfBest:
 CHOOSE_SETTINGS = Exercise(
     name="choose_settings",
     title="The most promises kept",
-    difficulty=4,
+    difficulty=3,
     importance=5,
     minutes=12,
     seconds=8.0,
