@@ -79,9 +79,7 @@ def draw(labs: list[Path]):
         axes.xaxis.set_major_formatter("{x:,g}")
         axes.grid(axis="y", visible=False)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
-    return Figure(
-        figure, alt="Questions of the labs, each with a plausible guess and what was measured; a log axis."
-    )
+    return Figure(figure, alt="Questions of the labs, each with a plausible guess and what was measured; a log axis.")
 
 
 def _texts(lab: Path) -> Iterator[str]:
