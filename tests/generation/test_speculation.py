@@ -69,6 +69,19 @@ def test_prompt_lookup_writes_what_the_model_writes(decoder, random_prompts, bat
     assert accepted > 0
 
 
+@pytest.mark.parametrize("drafter", [PromptLookup, DraftModel])
+def test_greedy_speculation_under_a_penalty_writes_what_the_model_writes_under_it(
+    target, draft, random_prompts, drafter
+):
+    """What a guess is judged by depends on the guesses before it."""
+    sampling, prompts = Sampling(temperature=0, repetition_penalty=1.3), random_prompts(12)
+    plain = generate(target, prompts, 20, sampling=sampling)
+    guesser = drafter(draft) if drafter is DraftModel else drafter()
+    told = generate(target, prompts, 20, sampling=sampling, drafter=guesser)
+    assert told.tokens == plain.tokens != generate(target, prompts, 20).tokens
+    assert told.accepted > 0
+
+
 @pytest.mark.parametrize("wrong_at", [None, 0, 1, 2, 3])
 def test_a_mismatch_at_any_place_of_the_draft(target, random_prompts, wrong_at):
     """Guesses right but for one place of each draft of four; each pass must then give just the tokens before it."""
