@@ -49,11 +49,12 @@ def accept_sampled(
 
 
 def _residual(p: Float[Tensor, " vocab"], q: Float[Tensor, " vocab"] | None, token: int) -> Float[Tensor, " vocab"]:
-    if q is not None:
-        return (p - q).clamp(min=0)
-    rest = p.clone()
-    rest[token] = 0
-    return rest
+    if q is None:
+        rest = p.clone()
+        rest[token] = 0
+        return rest
+    rest = (p - q).clamp(min=0)
+    return rest if rest.any() else p  # equal but for rounding: p has nothing beyond q, and a draw from p is right
 
 
 def _draw(weights: Float[Tensor, " vocab"], generator: torch.Generator | None) -> int:

@@ -68,6 +68,6 @@ def repetition_penalty(logits: Logits, contexts: Sequence[Sequence[int]], penalt
     """
     logits = logits.clone()
     for row, context in zip(logits, contexts, strict=True):
-        seen = torch.tensor(sorted(set(context)), device=logits.device)
+        seen = torch.tensor(sorted(set(context)), dtype=torch.long, device=logits.device)
         row[seen] = torch.where(row[seen] < 0, row[seen] * penalty, row[seen] / penalty)
     return logits

@@ -17,6 +17,7 @@ from labkit.generation.lean_decoding import lean, packed_bytes
 from labkit.measure.machines import machine
 from labkit.models import Decoder, load
 from labkit.models.packed_schemes import PACKED_SCHEMES
+from labkit.quantization.bench_bars import decoding_bars, linear_bars
 from labkit.quantization.bench_linears import beside_libraries
 from labkit.quantization.bench_peers import versions
 
@@ -25,7 +26,8 @@ def bench(out: Path) -> dict[str, Any]:
     """Run the timed proofs; the result is plain data for JSON. Missing models and libraries are *blocked*."""
     found: dict[str, Any] = {"machine": machine().processor, "torch": torch.__version__, **versions()}
     for threads, name in ((1, "1 thread"), ("all", "all threads")):
-        found[f"linears, {name}"] = beside_libraries(threads)
+        found[f"linears, {name}"] = rows = beside_libraries(threads)
+        found[f"bars of linears, {name}"] = linear_bars(rows)
     with tempfile.TemporaryDirectory(dir=out) as folder:
         found["random Llama, 44 M"] = decoding(random_llama(Path(folder)))
     dense = trained("course-dense")
@@ -34,9 +36,10 @@ def bench(out: Path) -> dict[str, Any]:
 
 
 def decoding(model: str | Path) -> dict[str, Any]:
-    """Bytes that a step reads, quality and speed of every scheme of ours, in units of transformers' fp32."""
+    """Bytes that a step reads, quality and speed of every scheme of ours, in units of transformers' fp32; and bars."""
     variants: dict[str, Decoder] = {"lean fp32": lean(load(model, dtype="float32", device="cpu").model)}
     for name in PACKED_SCHEMES:
         variants[f"lean {name}"] = lean(load(model, name, dtype="float32", device="cpu").model)
     sizes = {name: packed_bytes(variant) for name, variant in variants.items()}
-    return {"weight bytes a step": sizes, **beside_transformers(model, variants)}
+    found = beside_transformers(model, variants)
+    return {"weight bytes a step": sizes, **found, "bars": decoding_bars(found)}

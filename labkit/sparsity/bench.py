@@ -18,6 +18,7 @@ from labkit.measure.ceiling import ceilings
 from labkit.measure.comparison import compare
 from labkit.measure.machines import machine
 from labkit.measure.progress import progress
+from labkit.sparsity.bench_bars import bars
 from labkit.sparsity.bench_beside import ROUNDS, beside_dense, weights_of_shape
 from labkit.sparsity.bench_channels import channels
 from labkit.sparsity.bench_formats import bytes_24, csr, packed_24
@@ -33,11 +34,11 @@ TYPICAL = 0.3
 
 
 def bench(out: Path) -> dict[str, Any]:
-    """Run the timed proofs, all in one thread; the result is plain data for JSON."""
+    """Run the timed proofs, all in one thread, and hold them against the bars; the result is plain data for JSON."""
     at_batch_1 = list(itertools.product(SHAPES, DENSITIES, (1,)))
     more_rows = list(itertools.product(SHAPES, (TYPICAL,), ROWS[1:]))
     call = call_seconds()
-    return {
+    found = {
         "machine": machine().processor,
         "torch": torch.__version__,
         "seconds a call of the skipping layer adds": call,
@@ -50,6 +51,7 @@ def bench(out: Path) -> dict[str, Any]:
         "CSR at batch 1": [csr(*CSR_SHAPE, density) for density in progress(CSR_DENSITIES, "CSR")],
         "channels of a convolution network": channels(),
     }
+    return found | {"bars": bars(found)}
 
 
 @torch.no_grad()

@@ -90,7 +90,10 @@ class Sparse24Linear(SparseLinear):
 
 
 class SkippingLinear(SparseLinear):
-    """All weights, but those of inputs within `threshold` of zero are not read: such inputs are taken for zero."""
+    """All weights, but those of inputs within `threshold` of zero are not read: such inputs are taken for zero.
+
+    NaN is within nothing: a broken input shows in the output.
+    """
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class SkippingLinear(SparseLinear):
         return unpack_inputs(self.rows, self.out_features)
 
     def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
-        kept = torch.where(x.abs() > self.threshold, x, 0.0).float()
+        kept = torch.where(x.abs() <= self.threshold, 0.0, x).float()
         return row_skipping_linear(kept, active_inputs(kept), self.rows, self.out_features, self.bias).to(x.dtype)
 
 

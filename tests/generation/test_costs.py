@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from labkit.generation import bench_grid, bench_peers
+from labkit.generation import bench, bench_grid, bench_peers
 from labkit.generation.costs import decode_pass, matrix_elements, prefill_pass
 from labkit.measure import trace
 from labkit.models.config import MoeConfig
@@ -59,6 +59,20 @@ def test_the_bench_writes_a_row_for_each_variant_and_cell(decoder, monkeypatch, 
     race = found["batch 16, 1 thread, CPU time"]
     assert race["transformers fp32"]["ratio"] == 1
     assert set(race) >= {"transformers fp32", "labkit fp32", "lean fp32", "lean bf16"}
+    assert [row["variant"] for row in bench.judged(found)["bars"]] == ["lean fp32", "lean bf16"]
     rows = bench_grid.grid(model, lengths=(8, 16), batches=(1, 2))
     assert [(r["batch"], r["context"]) for r in rows] == [(1, 8), (1, 16), (2, 8), (2, 16)]
     assert all(r[phase]["share of bandwidth"] > 0 for r in rows for phase in ("prefill", "decode"))
+
+
+def test_a_bar_needs_speed_and_the_logits_of_fp32():
+    def holds(fp32=2.5, bf16=4.3, cosine=0.9999):
+        quality = {"lean fp32": {"cosine": 1.0}, "lean bf16": {"cosine": cosine}}
+        race = {"lean fp32": {"ratio": fp32}, "lean bf16": {"ratio": bf16}}
+        found = {bench_peers.QUALITY: quality, "batch 1, 1 thread, CPU time": race}
+        return [row["holds"] for row in bench.judged(found)["bars"]]
+
+    assert holds() == [True, True]
+    assert holds(fp32=2.3) == [False, True]
+    assert holds(bf16=4.1) == [True, False]
+    assert holds(cosine=0.99) == [True, False]

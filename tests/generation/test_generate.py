@@ -22,6 +22,21 @@ def test_with_a_cache_as_without_over_hundreds_of_prompts(target, random_prompts
     assert agreement(target, prompts, found).holds
 
 
+def test_the_proof_of_equal_tokens_finds_a_wrong_one_and_counts_a_tie(target, decoder):
+    (row,) = generate(target, [[1, 2]], 20).tokens
+    wrong = (*row[:9], (row[9] + 1) % 64, *row[10:])
+    found = agreement(target, [[1, 2]], [wrong])
+    assert (found.tokens, found.holds) == (20, False)
+    assert found.wrong >= 1
+    even = decoder()
+    even.lm_head.weight[7] = even.lm_head.weight[3] = 10 * even.lm_head.weight[3]  # two tokens that are always level
+    level = [[n] for n in range(64) if int(even(torch.tensor([[n]]))[0, -1].argmax()) == 3]
+    told = agreement(even, level, [[7]] * len(level))
+    assert told.ties == len(level) > 0
+    assert (told.wrong, told.holds) == (0, False), "so many ties are no accident"
+    assert not agreement(target, [], []).holds, "nothing compared is nothing proved"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_shipped_decoders_too(name, random_prompts):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from labkit.generation import DraftModel, PromptLookup, Sampling, WindowCache, generate
+from labkit.generation import GREEDY, DraftModel, PromptLookup, Sampling, WindowCache, generate
 from labkit.generation.drafting import Draft
 from labkit.generation.stopping import at_tokens
 from labkit.generation.verifying import accept_sampled
@@ -69,6 +69,19 @@ def test_prompt_lookup_writes_what_the_model_writes(decoder, random_prompts, bat
     assert accepted > 0
 
 
+@pytest.mark.parametrize("drafter", [PromptLookup, DraftModel])
+def test_greedy_speculation_under_a_penalty_writes_what_the_model_writes_under_it(
+    target, draft, random_prompts, drafter
+):
+    """What a guess is judged by depends on the guesses before it."""
+    sampling, prompts = Sampling(temperature=0, repetition_penalty=1.3), random_prompts(12)
+    plain = generate(target, prompts, 20, sampling=sampling)
+    guesser = drafter(draft) if drafter is DraftModel else drafter()
+    told = generate(target, prompts, 20, sampling=sampling, drafter=guesser)
+    assert told.tokens == plain.tokens != generate(target, prompts, 20).tokens
+    assert told.accepted > 0
+
+
 @pytest.mark.parametrize("wrong_at", [None, 0, 1, 2, 3])
 def test_a_mismatch_at_any_place_of_the_draft(target, random_prompts, wrong_at):
     """Guesses right but for one place of each draft of four; each pass must then give just the tokens before it."""
@@ -111,6 +124,16 @@ def test_accepted_tokens_follow_the_target_whatever_the_draft(drawn):
     assert chisquare(counts[:4], 6_000 * target[0, :4].double()).pvalue > 1e-3
     as_they_are = guesses.long().bincount(minlength=5)[:4] + 1
     assert chisquare(as_they_are, as_they_are.sum() * target[0, :4].double()).pvalue < 1e-6
+
+
+def test_a_guess_refused_by_rounding_alone_is_replaced_by_a_draw_from_the_target():
+    """Where p lies below q by the last bits and nowhere above it, p - q leaves nothing to draw from."""
+    q = torch.tensor([[0.5, 0.5]])
+    p = torch.tensor([[0.25, 0.5], [0.5, 0.5]])
+    generator = torch.Generator().manual_seed(0)
+    passes = [accept_sampled(p, q, [0], generator) for _ in range(50)]
+    assert {len(tokens) for tokens in passes} == {1, 2}
+    assert {tokens[0] for tokens in passes if len(tokens) == 1} == {0, 1}
 
 
 @pytest.mark.parametrize("drafter", ["model", "lookup"])
@@ -163,6 +186,42 @@ def _p_value(counts, expected):
     if wanted[-1] < 5:
         seen, wanted = seen[:-1], wanted[:-1]
     return chisquare(seen, wanted * seen.sum() / wanted.sum()).pvalue
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, Sampling()])
+@pytest.mark.parametrize("which", ["target", "draft"])
+def test_nan_weights_on_either_side_are_an_error_and_no_hang(decoder, draft, which, sampling):
+    broken = decoder()
+    broken.lm_head.weight[3] = float("nan")
+    model, guesser = (broken, draft) if which == "target" else (decoder(), broken)
+    with pytest.raises(ValueError, match="no next token"):
+        generate(model, [[1], [2, 3]], 8, sampling=sampling, drafter=DraftModel(guesser))
+
+
+@pytest.mark.parametrize("drafter", ["model", "lookup"])
+def test_a_stop_that_never_comes_and_the_end_of_the_context_end_speculation_too(target, draft, drafter):
+    def guesser():
+        return DraftModel(draft) if drafter == "model" else PromptLookup()
+
+    found = generate(target, [[1], [2, 2, 2]], 9, stop=at_tokens(1000), drafter=guesser(), draft_length=4)
+    assert (found.ended, [len(row) for row in found.tokens]) == (("length", "length"), [9, 9])
+    full = target.new_cache(2, 16)
+    found = generate(target, [[1] * 10, [2] * 4], 50, cache=full, drafter=guesser(), draft_length=4)
+    assert (found.ended, [len(row) for row in found.tokens]) == (("context", "context"), [6, 12])
+
+
+@pytest.mark.parametrize(
+    ("prompts", "new", "message"),
+    [
+        ([], 4, "there must be one"),
+        ([[1], []], 4, "at least one token"),
+        ([[1]], 0, "got 0"),
+        ([[1] * 128], 4, "no room"),
+    ],
+)
+def test_prompts_and_lengths_that_make_no_sense_are_refused_with_a_drafter_too(target, draft, prompts, new, message):
+    with pytest.raises(ValueError, match=message):
+        generate(target, prompts, new, drafter=DraftModel(draft))
 
 
 def test_misuse_is_named(target, draft, decoder):

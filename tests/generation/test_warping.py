@@ -96,3 +96,8 @@ def test_logits_that_name_no_token_are_an_error(sampling, bad):
 def test_settings_outside_their_range_are_named(fields, rule):
     with pytest.raises(ValueError, match=rule):
         Sampling(**fields)
+
+
+def test_a_place_without_a_context_has_nothing_to_be_penalised():
+    logits = torch.randn(2, 5)
+    assert torch.equal(warping.repetition_penalty(logits, [[], []], 1.3), logits)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.generation import WindowCache
+from labkit.generation import WindowCache, bench_window
 from labkit.kernels.attention import attention_reference
 from labkit.kernels.rotary import rotary
 from labkit.models.cache import NoCache
@@ -84,3 +84,29 @@ def test_misuse_is_named(target):
         WindowCache(target.config, 1, 0)
     with pytest.raises(ValueError, match="2 rows for a cache of 1"):
         target(torch.zeros(2, 1, dtype=torch.long), WindowCache(target.config, 1, 4))
+
+
+@pytest.mark.slow
+def test_the_bench_tells_bytes_time_and_loss_of_each_window(target, monkeypatch):
+    for name, value in {"CONTEXT": 100, "WINDOWS": (8, 30), "SINKS": (0, 2), "ROUNDS": 5, "CHUNK": 7}.items():
+        monkeypatch.setattr(bench_window, name, value)
+    rows = bench_window.windows(target)
+    assert [(row["window"], row["sinks"]) for row in rows] == [(8, 0), (8, 2), (30, 0), (30, 2)]
+    assert rows[0]["bytes"] == pytest.approx(9 / 102)  # of both caches one slot a row is spare
+    assert all(row["foretold"] > 1 and row["speed-up"] > 0 for row in rows)
+
+
+@torch.inference_mode()
+def test_what_a_window_forgets_is_told_by_a_text_that_comes_twice(target, monkeypatch):
+    monkeypatch.setattr(bench_window, "CHUNK", 7)
+    text = torch.randint(0, 64, (1, 20), generator=torch.Generator().manual_seed(0))
+    whole = bench_window.nats_twice(target, text, target.new_cache(1, 40))
+    logits = target(torch.cat([text, text], dim=1))[0]
+    again = torch.nn.functional.cross_entropy(logits[19:39], text[0])
+    assert whole["nats, again"] == pytest.approx(float(again), rel=1e-4)
+    first = torch.nn.functional.cross_entropy(logits[:19], text[0, 1:])
+    assert whole["nats, first time"] == pytest.approx(float(first), rel=1e-4)
+    for sinks in (0, 3):
+        kept = bench_window.nats_twice(target, text, WindowCache(target.config, 1, 40, sinks))
+        assert kept == pytest.approx(whole, rel=1e-4)
+        assert bench_window.nats_twice(target, text, WindowCache(target.config, 1, 4, sinks)) != pytest.approx(whole)

@@ -6,6 +6,7 @@ import pytest
 
 from labkit.sparsity import bench as proofs
 from labkit.sparsity import bench_beside, bench_channels
+from labkit.sparsity.bench_bars import bars
 
 
 @pytest.mark.slow
@@ -29,4 +30,44 @@ def test_every_proof_gives_plain_data(tmp_path, monkeypatch):
     assert [r["density"] for r in found["CSR at batch 1"]] == [0.1, 0.5]
     assert found["2:4 bytes over dense fp16"][0]["in memory"] == pytest.approx(9 / 16)
     assert [r["widths"] for r in found["channels of a convolution network"]] == [[6] * 3, [4] * 3, [2] * 3]
+    assert {row["promise"] for row in found["bars"]} >= {"2:4 bytes over dense fp16", "half of the channels"}
     assert list(tmp_path.iterdir()) == []
+
+
+def _found(memory=0.5625, disk=0.565, speed=3.2, fine_tuned=0.97, torchs=1.9, streamed=1.6, foretold=2.5, rows=1):
+    speeds = [{"images": 256, "ratio": speed}, {"images": 1, "ratio": 1.2}]
+    cell = {"in": 4096, "out": 4096, "density": 0.3, "rows": rows, "foretold": foretold}
+    return {
+        "2:4 bytes over dense fp16": [{"in": 64, "out": 64, "in memory": memory, "on disk": disk}],
+        "channels of a convolution network": [
+            {"density": 0.25, "speed": speeds, "accuracy": {"whole": 0.98, "fine-tuned": 0.5}},
+            {"density": 0.5, "speed": speeds, "accuracy": {"whole": 0.98, "fine-tuned": fine_tuned}},
+        ],
+        "skipping inactive inputs": [cell | {"torch bf16": {"ratio": torchs}, "packed bf16": {"ratio": streamed}}],
+    }
+
+
+def test_the_bars_hold_where_every_part_of_a_promise_does():
+    rows = bars(_found())
+    assert [row["reached"] for row in rows] == [0.565, 3.2, 1.6]
+    assert all(row["holds"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        (0, {"memory": 0.58}),
+        (0, {"disk": 0.58}),
+        (1, {"speed": 2.9}),
+        (1, {"fine_tuned": 0.955}),
+        (2, {"torchs": 1.4}),
+        (2, {"streamed": 1.4}),
+    ],
+)
+def test_a_bar_falls_with_each_of_its_parts(place, change):
+    assert [n for n, row in enumerate(bars(_found(**change))) if not row["holds"]] == [place]
+
+
+@pytest.mark.parametrize("change", [{"foretold": 1.9}, {"rows": 2}])
+def test_no_speed_is_promised_where_the_formula_foretells_little_or_rows_share_a_step(change):
+    assert [row["promise"] for row in bars(_found(**change))] == ["2:4 bytes over dense fp16", "half of the channels"]

@@ -67,6 +67,16 @@ def test_csr_takes_what_its_format_says():
 
 
 @pytest.mark.parametrize("kind", [CsrLinear, Sparse24Linear])
+def test_a_layer_of_density_0_gives_its_bias_also_from_a_file(tmp_path, kind):
+    bias, x = torch.randn(20), torch.randn(3, 16)
+    layer = kind.from_weight(torch.zeros(20, 16), bias)
+    (again,) = load_layers(save_layers(tmp_path / "none.safetensors", {"none": layer})).values()
+    for held in (layer, again):
+        assert torch.equal(held(x), bias.expand(3, 20))
+        assert not held.dequantize().any()
+
+
+@pytest.mark.parametrize("kind", [CsrLinear, Sparse24Linear])
 def test_a_bias_goes_with_its_layer(tmp_path, kind):
     weight, bias, x = torch.randn(20, 16), torch.randn(20), torch.randn(3, 16)
     weight = (weight * keep_n_of_m(weight.abs(), 2, 4)).bfloat16().float()
@@ -132,6 +142,15 @@ def test_skipping_is_the_dense_layer_on_inputs_with_the_small_ones_zeroed():
     kept = x * (x.abs() > 0.7)
     torch.testing.assert_close(layer(x), kept @ weight.T + bias, atol=1e-4, rtol=1e-4)
     assert torch.equal(layer.dequantize(), weight)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_broken_input_is_never_taken_for_a_small_one(broken):
+    x = torch.randn(2, 40)
+    x[1, 3] = broken
+    found = SkippingLinear(torch.rand(30, 40) + 0.1, 0.7)(x)
+    assert found[0].isfinite().all()
+    assert not found[1].isfinite().any()
 
 
 @torch.no_grad()

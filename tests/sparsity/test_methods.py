@@ -1,5 +1,6 @@
 """Pruning a decoder through the walk: order of layers, every method, experts, outliers, and what is refused."""
 
+import dataclasses
 from functools import partial
 
 import pytest
@@ -106,6 +107,27 @@ def test_a_density_for_each_layer(decoder, batches):
             assert (weight != 0).float().mean() == densities[site.path]
         else:
             assert torch.equal(weight, weight_of(before, site))
+
+
+@pytest.mark.parametrize("method", ["magnitude", "wanda", "sparsegpt", "chance"])
+def test_density_1_changes_no_bit_and_density_0_leaves_no_weight(decoder, batches, method):
+    for density in (1.0, 0.0):
+        choose = partial(keep_in_rows, density=density)
+        methods = {"magnitude": by_magnitude(choose), "wanda": by_wanda(choose), "chance": by_chance(choose)}
+        model, before = decoder(), decoder()
+        prune(model, (methods | {"sparsegpt": by_sparsegpt(density)})[method], batches, ("gate", "down"))
+        for site in linears(model, ("gate", "down")):
+            left = weight_of(model, site)
+            assert torch.equal(left, weight_of(before, site)) if density else not left.any()
+
+
+@pytest.mark.parametrize("method", ["magnitude", "wanda", "sparsegpt"])
+def test_a_layer_whose_inputs_4_does_not_divide_is_named(decoder, dense_config, batches, method):
+    model = decoder(dataclasses.replace(dense_config, intermediate_size=46))
+    choose = partial(keep_n_of_m, n=2, m=4)
+    methods = {"magnitude": by_magnitude(choose), "wanda": by_wanda(choose), "sparsegpt": by_sparsegpt(n_of_m=(2, 4))}
+    with pytest.raises(ValueError, match=r"layers\.0\.mlp\.down_proj: .*46"):
+        prune(model, methods[method], batches)
 
 
 def test_one_contest_over_the_whole_model(decoder):

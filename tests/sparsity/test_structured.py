@@ -135,6 +135,14 @@ def test_a_layer_that_does_nothing_has_no_influence(decoder, batches):
         block_influence(model, [])
 
 
+def test_at_least_one_channel_is_kept_and_at_density_1_all_of_them():
+    scores = torch.tensor([2.0, 7.0, 5.0])
+    assert best_places(scores, 0.0).tolist() == [1]
+    assert best_places(scores, 1.0).tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        best_places(scores, 1.1)
+
+
 def test_bad_choices_are_refused(decoder, moe_config):
     model = decoder()
     with pytest.raises(ValueError, match="the same number of channels; got"):
