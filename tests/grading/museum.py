@@ -298,7 +298,7 @@ NOTEBOOKS = {
     "a class that leaves while it is defined": (
         ["import os", "class Tools:\n    os._exit(0)", right_after("Tools")], "crash"),
     "a class without end": (["class Tools:\n    while True: pass", right_after("Tools")], "timeout"),
-    "a literal of a million numbers": ([f"x = {[0] * 10**6}", RIGHT_KNEE], "passed"),
+    "a literal of many numbers": ([f"x = {[0] * 10**5}", RIGHT_KNEE], "passed"),
 }  # fmt: skip
 """Cells of a notebook, and what its exercise `knee` deserves."""
 
