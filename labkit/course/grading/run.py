@@ -57,8 +57,8 @@ def grade_folder(
 
     `lab` names the lab where the notebooks are not to say so themselves, `gradebook` the database of an nbgrader course
     that is to be filled as well. `executor` does the work in place of `workers` processes here: the address of a Dask
-    scheduler, or any executor of `concurrent.futures` (the sandbox is proved on this machine and on all workers of Dask;
-    on machines of another executor that is yours to do). Raises `SandboxError` where the sandbox does not hold and
+    scheduler, or any executor of `concurrent.futures` (the sandbox is proved here and on all workers of Dask; on the
+    machines of another executor that is yours to do). Raises `SandboxError` where the sandbox does not hold and
     `confined` is asked for, `ValueError` for what is wrong with the folder, the seed, the roster or the cluster.
     """
     settings = Settings(Seed.read(seed_file), lab, confined)
