@@ -74,7 +74,7 @@ def _job(content: bytes, lab: str) -> Job:
 
 
 def _processor_seconds() -> float:
-    """Of this process and all below it; a sandbox's worker waits for what it forks, so that its time is in the worker's."""
+    """Of this process and all below it; what a sandbox forks is waited for, and counted, by its worker."""
     here = psutil.Process()
     own = here.cpu_times()
     return own.user + own.system + sum(map(_spent_by, here.children(recursive=True)))
