@@ -21,8 +21,6 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def sandbox():
-    import torch  # noqa: F401  what is loaded here is loaded in the worker too
-
     from labkit.course.grading.sandbox import Sandbox, SandboxError
     from labkit.course.grading.selftest import require_confinement
 

@@ -44,6 +44,14 @@ POSES_AS_RIGHT = {
         "class Bomb:\n    def __reduce__(self):\n        import os\n        return os._exit, (0,)\n"
         + wrong("return Bomb()"), "failed"),
     "a list that holds itself": (wrong("rows = []\nrows.append(rows)\nreturn rows"), "failed"),
+    "an endless generator": (
+        "def forever():\n    while True: yield 4\n" + wrong("return forever()"), "failed"),
+    "a list without an end": (
+        "class Endless(list):\n    def __iter__(self):\n        while True: yield 4\n"
+        + wrong("return Endless([4])"), "failed"),
+    "a dict that is never the same": (
+        "class Moods(dict):\n    def items(self):\n        while True: yield len(self), 4\n"
+        + wrong("return Moods(a=4)"), "failed"),
     "NaN": (wrong("return float('nan')"), "failed"),
     "a true bool": (wrong("return True"), "failed"),
 }  # fmt: skip
@@ -122,6 +130,14 @@ def forge(frame, event, argument):
     return forge
 sys.settrace(forge)
 return 0"""), "failed"),
+    "a display formatter patched": (
+        wrong("""
+from IPython.core.formatters import DisplayFormatter
+DisplayFormatter.format = lambda *a, **k: ({"text/plain": "passed"}, {})
+DisplayFormatter._repr_html_ = lambda self: "<b>32 of 32 points</b>"
+return DisplayFormatter()"""), "failed"),
+    "the answer corrected afterwards": (
+        wrong("import atexit; answer = [0]; atexit.register(answer.__setitem__, 0, 4); return answer[0]"), "failed"),
     "modules thrown away": (right_after("import sys; sys.modules.clear()"), "passed"),
 }  # fmt: skip
 
@@ -150,6 +166,11 @@ raise LookupError"""), "failed"),
         wrong("""
 import os
 return [open(f"/proc/{p}/environ").read() for p in ("self", 1, 2, 3, os.getppid())]"""), "failed"),
+    "reads the memory of the first process": (wrong("return open('/proc/1/mem', 'rb').read(1)"), "failed"),
+    "reads the environment": (
+        wrong("import os; return next(v for v in os.environ.values() if 'seed' in v.lower())"), "failed"),
+    "follows a link of its own": (
+        wrong("import os; os.symlink('/etc/passwd', '/tmp/x'); return open('/tmp/x').read()"), "failed"),
     "reads secrets of the machine": (wrong("return open('/etc/passwd').read()"), "failed"),
     "calls home": (
         wrong("""
@@ -248,6 +269,38 @@ LEAVES_BEHIND = {
             "        open('/tmp/left', 'w').write('x')\n"
             "        time.sleep(3600)\n    os._exit(0)"), "passed"),
 }  # fmt: skip
+
+DROPS_ASSERTS = """
+import ast
+class Drop(ast.NodeTransformer):
+    def visit_Assert(self, node): return None
+get_ipython().ast_transformers.append(Drop())
+"""
+FORMATS_POINTS = """
+formatter = get_ipython().display_formatter.formatters["text/html"]
+formatter.for_type(object, lambda thing: "<b>32 of 32 points</b>")
+"""
+RIGHT_KNEE, WRONG_KNEE = HEAD + RIGHT, wrong("return 0")
+
+NOTEBOOKS = {
+    "an AST transformer that deletes asserts": ([DROPS_ASSERTS, WRONG_KNEE, "assert False"], "failed"),
+    "a display formatter that gives points": ([FORMATS_POINTS, WRONG_KNEE, "knee"], "failed"),
+    "a shadowed abs": (
+        ["def abs(x): return 0", "def isinstance(*_): return True", wrong("return abs(isinstance)")], "failed"),
+    "a lab of its own": (
+        ["class lab:\n    check = staticmethod(lambda f: lambda *a: 4)", f"@lab.check\n{WRONG_KNEE}"], "failed"),
+    "a name bound twice": ([RIGHT_KNEE, WRONG_KNEE], "failed"),
+    "a name bound to something else at the end": ([RIGHT_KNEE, "import math as knee"], "missing"),
+    "a name that looks alike": ([RIGHT_KNEE.replace("knee", "\N{CYRILLIC SMALL LETTER KA}nee")], "missing"),
+    "a name of full-width letters": ([RIGHT_KNEE.replace("knee", "\N{FULLWIDTH LATIN SMALL LETTER K}nee")], "passed"),
+    "a measuring cell without end": (["while True: pass", RIGHT_KNEE, "knee([1], [1.0], 1)"], "passed"),
+    "a measuring cell that leaves": (["import os; os._exit(0)", RIGHT_KNEE], "passed"),
+    "a class that leaves while it is defined": (
+        ["import os", "class Tools:\n    os._exit(0)", right_after("Tools")], "crash"),
+    "a class without end": (["class Tools:\n    while True: pass", right_after("Tools")], "timeout"),
+    "a literal of many numbers": ([f"x = {[0] * 10**5}", RIGHT_KNEE], "passed"),
+}  # fmt: skip
+"""Cells of a notebook, and what its exercise `knee` deserves."""
 
 ROOMS = {
     "poses": POSES_AS_RIGHT,

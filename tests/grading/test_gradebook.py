@@ -49,7 +49,8 @@ def test_a_second_run_corrects_the_first(tmp_path):
         assert [submission.score for submission in gradebook.assignment_submissions("machine")] == [4]
 
 
-def test_answers_graded_by_hand_keep_their_scores(tmp_path):
+@pytest.mark.parametrize("score", [2, None])
+def test_answers_graded_by_hand_keep_their_scores_and_others_wait_for_a_person(score, tmp_path):
     database = tmp_path / "gradebook.db"
     with api.Gradebook(f"sqlite:///{database}") as gradebook:
         gradebook.add_assignment("machine")
@@ -57,9 +58,23 @@ def test_answers_graded_by_hand_keep_their_scores(tmp_path):
         gradebook.add_grade_cell("why", "00_your_machine", "machine", max_score=3, cell_type="markdown")
         gradebook.add_student("a")
         gradebook.add_submission("machine", "a")
-        gradebook.find_grade("why", "00_your_machine", "machine", "a").manual_score = 2
+        answer = gradebook.find_grade("why", "00_your_machine", "machine", "a")
+        answer.manual_score, answer.needs_manual_grade = score, score is None
         gradebook.db.commit()
     fill_gradebook([standing("a")], database)
     with api.Gradebook(f"sqlite:///{database}") as gradebook:
-        assert gradebook.find_submission("machine", "a").score == 6
+        assert gradebook.find_submission("machine", "a").score == 4 + (score or 0)
         assert gradebook.find_submission("machine", "a").max_score == 7
+        assert gradebook.find_submission("machine", "a").needs_manual_grade == (score is None)
+
+
+def test_the_formgrader_finds_what_was_handed_in_and_not_what_it_links_to(tmp_path):
+    for student in ("a", "b"):
+        (tmp_path / f"submitted/{student}/machine").mkdir(parents=True)
+    (tmp_path / "submitted/a/machine/00_your_machine.ipynb").write_text("as handed in")
+    (tmp_path / "submitted/b/machine/00_your_machine.ipynb").symlink_to(__file__)
+    for _ in range(2):
+        fill_gradebook([standing("a"), standing("b")], tmp_path / "gradebook.db")
+    (shown,) = (tmp_path / "autograded").rglob("*.ipynb")
+    assert shown.relative_to(tmp_path) == Path("autograded/a/machine/00_your_machine.ipynb")
+    assert shown.read_text() == "as handed in"

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -159,6 +160,37 @@ def test_unsafe_is_loud_and_marks_every_row(hand_in, make_notebook, capsys):
     assert total(hand_in.out / "grades.csv") == {"a": 5}
     with pytest.raises(ValueError, match="at least 1"):
         command.run(parser.parse_args([*given, "--workers", "0"]))
+
+
+def test_any_executor_grades(sandbox, hand_in, make_notebook):
+    for student in ("a", "b", "c"):
+        hand_in(
+            f"{student}/00_x.ipynb", make_notebook(f"x = {student!r}", "def attainable(i, p, b): return min(p, i * b)")
+        )
+    with ThreadPoolExecutor(2) as threads:
+        assert grade_folder(hand_in.folder, hand_in.seed_file, hand_in.out, executor=threads).graded == 3
+    assert total(hand_in.out / "grades.csv") == {"a": 5, "b": 5, "c": 5}
+
+
+def test_what_breaks_an_executor_is_not_lost(hand_in, make_notebook, monkeypatch):
+    """The journal keeps what was done; the same command does the rest."""
+    for student in ("a", "b", "c"):
+        hand_in(f"{student}/00_x.ipynb", make_notebook(f"x = {student!r}"))
+
+    def breaks_at_c(job):
+        if job.student == "c":
+            raise BrokenExecutor("a worker is gone")
+        return run._given_up(job)
+
+    monkeypatch.setattr(run, "grade_job", breaks_at_c)
+    options = {"confined": False, "lab": "00"}
+    with ThreadPoolExecutor(1) as threads, pytest.raises(BrokenExecutor, match="gone"):
+        run.grade_folder(hand_in.folder, hand_in.seed_file, hand_in.out, executor=threads, **options)
+    monkeypatch.setattr(run, "grade_job", run._given_up)
+    with ThreadPoolExecutor(1) as threads:
+        result = run.grade_folder(hand_in.folder, hand_in.seed_file, hand_in.out, executor=threads, **options)
+    assert result.graded + result.kept == 3
+    assert result.graded >= 1
 
 
 def work(job):

@@ -128,6 +128,24 @@ def test_metadata_and_outputs_are_not_looked_at():
     assert list(found["sources"]) == ["knee"]
 
 
+def from_elsewhere():
+    cell = {
+        "cell_type": "code",
+        "source": ["#@title Knee\n", "def knee(r, s, l): #@param\n", "    return 1"],
+        "outputs": [],
+    }
+    colab = {"metadata": {"id": "x1", "cellView": "form", "colab": {"base_uri": "u"}}, "execution_count": None}
+    vs_code = {"metadata": {"vscode": {"languageId": "python"}}, "id": "3f", "execution_count": 2}
+    running = {"metadata": {"tags": []}, "execution_count": "*", "outputs": [{"output_type": "stream"}]}
+    kinds = {"Colab": colab, "VS Code": vs_code, "saved while it ran": running}
+    return [pytest.param({"nbformat": 4, "cells": [{**cell, **kind}]}, id=name) for name, kind in kinds.items()]
+
+
+@pytest.mark.parametrize("notebook", from_elsewhere())
+def test_notebooks_from_elsewhere(notebook):
+    assert "knee" in cut(json.dumps(notebook).encode(), LABS)["sources"]
+
+
 EMPTY = [b"", b"  ", b"[]", b"null", b"{", b"{}", b'{"cells": 3}', b'{"cells": []}', "\ufeff".encode()]
 BOMBS = [b"PK\x03\x04\0", b"[" * 10**5, b'{"cells":' * 10**5, b'{"a": ' + b"9" * 5000 + b"}"]
 

@@ -46,6 +46,9 @@ def test_an_nbgrader_course(hand_in):
         hand_in(f"submitted/{student}/machine/00_your_machine.ipynb", b"{}")
     assert sorted(found(hand_in.folder).values()) == [("alice", 0), ("bob", 0)]
     assert sorted(found(hand_in.folder / "submitted").values()) == [("alice", 0), ("bob", 0)]
+    for other in ("source", "release", "autograded/alice"):
+        hand_in(f"{other}/machine/00_your_machine.ipynb", b"{}")
+    assert sorted(found(hand_in.folder).values()) == [("alice", 0), ("bob", 0)]
 
 
 def test_folders_by_name_in_a_wrapping_folder(hand_in):

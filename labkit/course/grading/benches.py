@@ -1,100 +1,88 @@
-"""The timed proof of this room: seconds a submission, beside nbgrader's on the same submissions of the same exercises.
+"""The timed proofs of this room: processor time of a whole lab, nbgrader on the same notebooks, a class that is killed.
 
-A submission holds the solved exercises of lab 00 and, because nbgrader needs them, a test cell for each. It has no
-measuring cells: those cost this grader nothing, as they are never run, and nbgrader minutes.
+About five minutes on two quiet cores; the class is made smaller where 300 would take longer.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
+import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
+import psutil
 
-from labkit.course.catalogue import load_checks, notebook_path
+from labkit.course.catalogue import lab_numbers, load_checks, notebook_path
+from labkit.course.grading.bench_class import LABS, grade_a_class
+from labkit.course.grading.bench_nbgrader import beside_nbgrader
 from labkit.course.grading.crew import usable_cores
-from labkit.course.grading.run import grade_folder
-from labkit.course.grading.sandbox import SandboxError
-from labkit.course.notebook import read_notebook, solution_of
+from labkit.course.grading.grade_one import Job, Settings, grade_submission
+from labkit.course.grading.grades import Grade
+from labkit.course.grading.sandbox import Sandbox, SandboxError
+from labkit.course.grading.seed import Seed
 
-LAB = "00"
-FEW, MANY = 4, 24
-_KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+SEED = Seed(b"no secret at all, a bench")
+TIMES = 3
+CLASS = 300
+CLASS_SECONDS = 150
+"""What a class may take; 300 submissions where they fit in."""
 
 
 def bench(out: Path) -> dict[str, Any]:
-    """Plain data for JSON. Seconds a submission are the slope between a few and many, without what a start costs."""
+    """Plain data for JSON; seconds of a submission are those of a warm sandbox."""
     out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = {"cores": usable_cores()}
     with tempfile.TemporaryDirectory(dir=out) as folder:
-        course = Path(folder)
-        for index in range(MANY):
-            _write(course / f"submitted/s{index:02}/ps/{LAB}_ps.ipynb", index)
-        found: dict[str, Any] = {"workers": usable_cores(), "submissions": [FEW, MANY]}
         try:
-            ours = [_ours(course, count) for count in (FEW, MANY)]
+            found["a solved lab"] = {lab: whole_lab(lab) for lab in lab_numbers()}
         except SandboxError as error:
             return {**found, "labkit": f"blocked: {error}"}
-        found["labkit seconds a submission"] = _slope(ours)
-        if importlib.util.find_spec("nbgrader") is None:
-            return {**found, "nbgrader": "blocked: not installed (labkit setup --extra grading)"}
-        _write(course / f"source/ps/{LAB}_ps.ipynb", -1)
-        _nbgrader(course, "generate_assignment", "ps")
-        theirs = [_nbgrader(course, "autograde", "ps", "--force", f"--student=s{digit}*") for digit in (0, "")]
-    tens = sum(index < 10 for index in range(MANY))
-    found["nbgrader seconds a submission"] = (theirs[1] - theirs[0]) / (MANY - tens)
-    found["times as fast"] = found["nbgrader seconds a submission"] / found["labkit seconds a submission"]
+        found["nbgrader"] = beside_nbgrader(Path(folder, "course"), seconds_of)
+        one = statistics.mean(found["a solved lab"][lab]["seconds"] for lab in LABS)
+        count = min(CLASS, int(CLASS_SECONDS * usable_cores() / one))
+        found["a class"] = grade_a_class(Path(folder, "class"), count)
     return found
 
 
-def _ours(course: Path, count: int) -> float:
-    few = course / f"few{count}"
-    few.mkdir()
-    for index in range(count):
-        (few / f"s{index:02}").mkdir()
-        source = course / f"submitted/s{index:02}/ps/{LAB}_ps.ipynb"
-        (few / f"s{index:02}" / source.name).write_bytes(source.read_bytes())
-    seed = course / "seed"
-    seed.write_text("no secret at all, a bench")
-    started = time.perf_counter()
-    grade_folder(few, seed, course / f"grades{count}", lab=LAB)
-    return time.perf_counter() - started
+def whole_lab(lab: str) -> dict[str, float]:
+    """The solved notebook as it is shipped, measuring cells and outputs and all, handed in by a student."""
+    grade, spent = seconds_of([notebook_path(lab).read_bytes()] * TIMES, lab)
+    count = len(load_checks(lab).exercises)
+    six = spent["processor seconds"] * 6 / count
+    return {"exercises": count, "points": grade.points, "possible": grade.possible, **spent, "of six exercises": six}
 
 
-def _slope(seconds: list[float]) -> float:
-    return (seconds[1] - seconds[0]) / (MANY - FEW)
+def seconds_of(contents: list[bytes], lab: str) -> tuple[Grade, dict[str, float]]:
+    """The last grade; the medians of the seconds by the clock and by the processor, one submission after the other.
+
+    Processor time is that of this process and of everything that ever ran in the sandbox.
+    """
+    clock, processor = [], []
+    with Sandbox() as sandbox:
+        grade_submission(sandbox, _job(contents[0], lab))  # starts the sandbox
+        for content in contents:
+            started, before = time.perf_counter(), _processor_seconds()
+            grade = grade_submission(sandbox, _job(content, lab))
+            clock.append(time.perf_counter() - started)
+            processor.append(_processor_seconds() - before)
+    return grade, {"seconds": statistics.median(clock), "processor seconds": statistics.median(processor)}
 
 
-def _nbgrader(course: Path, *arguments: str) -> float:
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    started = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=course,
-        env={**os.environ, "PATH": programs},
-        check=True,
-        capture_output=True,
-    )
-    return time.perf_counter() - started
+def _job(content: bytes, lab: str) -> Job:
+    return Job("a student", notebook_path(lab).name, content, Settings(SEED))
 
 
-def _write(path: Path, index: int) -> None:
-    solved = read_notebook(notebook_path(LAB))
-    cells = [new_code_cell(f"import math\nsubmission = {index}")]
-    for name in load_checks(LAB).exercises:
-        source = solution_of(solved, name).replace("@lab.check\n", "")
-        cells += [_cell(name, source, is_test=False), _cell(f"test_{name}", f"assert callable({name})", is_test=True)]
-    path.parent.mkdir(parents=True)
-    nbformat.write(new_notebook(cells=cells, metadata=_KERNEL), path)
+def _processor_seconds() -> float:
+    """Of this process and all below it; what a sandbox forks is waited for, and counted, by its worker."""
+    here = psutil.Process()
+    own = here.cpu_times()
+    return own.user + own.system + sum(map(_spent_by, here.children(recursive=True)))
 
 
-def _cell(name: str, source: str, is_test: bool) -> Any:
-    marks = {"grade_id": name, "grade": is_test, "solution": not is_test, "locked": is_test, "task": False}
-    points = {"points": 1} if is_test else {}
-    return new_code_cell(source, metadata={"nbgrader": {"schema_version": 3, **marks, **points}})
+def _spent_by(process: psutil.Process) -> float:
+    try:
+        spent = process.cpu_times()
+    except psutil.NoSuchProcess:  # it has just ended, and is counted with its parent
+        return 0.0
+    return spent.user + spent.system + spent.children_user + spent.children_system

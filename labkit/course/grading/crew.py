@@ -43,12 +43,22 @@ def run_all(
             yield from map(given_up, alone)
 
 
+def run_in(
+    pool: concurrent.futures.Executor, work: Callable[[Given], Made], jobs: Iterable[Given], ahead: int = 64
+) -> Iterator[Made]:
+    """`work(job)` by any executor with the interface of `concurrent.futures`.
+
+    When one of its processes dies, what it raises ends the run; the journal keeps the rest, and a second run goes on.
+    """
+    return take(pool, work, iter(jobs), ahead, (), [])
+
+
 def take(
     pool: concurrent.futures.Executor,
     work: Callable[[Given], Made],
     source: Iterator[Given],
     ahead: int,
-    death: type[BaseException],
+    death: type[BaseException] | tuple[()],
     lost: list[Given],
     stop_when_lost: bool = False,
 ) -> Iterator[Made]:

@@ -1,13 +1,15 @@
 """Fills the gradebook of an nbgrader course, so that instructors who live there find the grades where they look.
 
 Each exercise is a grade cell with an automatic score and a comment. Cells that nbgrader knows already, such as free
-answers graded by hand, keep their scores. Imports nbgrader (the extra `grading`) when called.
+answers graded by hand, keep their scores; what nobody has read yet waits for a person in nbgrader's formgrader. Imports
+nbgrader (the extra `grading`) when called.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -34,8 +36,22 @@ def fill_gradebook(standings: Sequence[Standing], database: Path) -> int:
             if standing.grade is not None and standing.lab:
                 _add_student(gradebook, standing.student)
                 _write(gradebook, standing.grade, standing.student.identifier)
+                _show_to_graders(database.parent, standing.student.identifier, standing.grade)
                 written += 1
     return written
+
+
+def _show_to_graders(course: Path, student: str, grade: Grade) -> None:
+    """The formgrader shows free answers from `autograded/`, where nbgrader leaves what it ran. Here nothing was run:
+    the notebook is laid there as it was handed in.
+    """
+    assignment, notebook = assignment_of(grade.notebook, grade.lab)
+    place = Path(student, assignment, f"{notebook}.ipynb")
+    source, target = course / "submitted" / place, course / "autograded" / place
+    if source.is_file() and not source.is_symlink():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        shutil.copyfile(source, target)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """Grades one exercise of one submission: draws the cases outside, asks inside, judges outside.
 
 The cases and the judge are those of the lab's own check. A learner who fails on the secret cases is asked the
-notebook's cases as well, which are no secret: what goes wrong there can be shown in full.
+notebook's cases as well, which are no secret: what goes wrong there can be shown in full. No word of the submission's
+own from the secret cases is shown to students: it could carry those cases out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from labkit.course.oracle import OracleJudge
 from labkit.course.wire import encode
 
 MEMORY = 2 << 30
+_MAY_QUOTE = ("failed", "crash")  # what a submission says of itself then could repeat the secret cases
 _STATUS_OF_KIND = {"not started": "missing", "timeout": "timeout", "exited": "crash", "interrupted": "crash"}
 
 
@@ -45,7 +47,7 @@ def grade_exercise(
         told = Feedback(f"right on all {secret.result.cases} cases", tuple(map(readable, secret.result.notes)))
         return ExerciseGrade(exercise.name, "passed", exercise.importance, exercise.importance, told)
     shown = secret
-    if secret.status == "failed":
+    if secret.status in _MAY_QUOTE:
         shown = _ask(sandbox, exercise, source, draw(exercise, notebook_rng(lab, exercise.name)))
     return ExerciseGrade(
         exercise.name,
@@ -112,17 +114,20 @@ def _how_it_died(status: int, told: str) -> str:
 
 
 def _feedback(exercise: Exercise, secret: Answered, shown: Answered, left_out: list[str]) -> Feedback:
-    if secret.status != "failed":
-        return Feedback("", (secret.told,))
+    """Of what happened on the secret cases only the status and the check's own diagnosis are told."""
     hint = _hint_about_names(secret, left_out)
+    if secret.status != "failed":
+        same = shown.status == secret.status
+        return Feedback("", (shown.told if same else "It broke off on inputs other than the notebook's.",))
     if shown.status == "failed" and shown.result is not None:
         card = check_card(exercise, shown.result)
         return Feedback(card.subtitle, (*map(_shown, card.paragraphs), *hint), _clean(card.facts))
     if shown.status != "passed":
-        return Feedback("", (secret.told or shown.told or "It failed.", *hint))
+        return Feedback("", (shown.told or "It failed.", *hint))
+    suspected = _misconception(exercise, secret.result)
     told = (
         f"It is right on the {shown.result.cases} cases that the notebook tries, and wrong on others of the same kind.",
-        (secret.result.diagnosis and f"It looks as if {secret.result.diagnosis}") or "Which inputs does it not expect?",
+        f"It looks as if {suspected}" if suspected else "Which inputs does it not expect?",
     )
     return Feedback("", (*told, *hint))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import Executor
 from pathlib import Path
 
 from labkit.course.catalogue import notebooks_dir
 from labkit.course.grading.cluster import run_on
-from labkit.course.grading.crew import run_all, usable_cores
+from labkit.course.grading.crew import run_all, run_in, usable_cores
 from labkit.course.grading.feedback import write_feedback
 from labkit.course.grading.grade_one import Job, Settings, grade_job, lab_of_file, unread
 from labkit.course.grading.gradebook import fill_gradebook
@@ -50,14 +51,15 @@ def grade_folder(
     confined: bool = True,
     workers: int | None = None,
     gradebook: Path | None = None,
-    executor: str | None = None,
+    executor: str | Executor | None = None,
 ) -> ClassResult:
     """Grade every notebook under `folder` into `out`; a second run does what the first left undone.
 
     `lab` names the lab where the notebooks are not to say so themselves, `gradebook` the database of an nbgrader course
-    that is to be filled as well, `executor` the scheduler of a Dask cluster that does the work in place of `workers`
-    processes here. Raises `SandboxError` where the sandbox does not hold and `confined` is asked for, `ValueError` for
-    what is wrong with the folder, the seed, the roster or the cluster.
+    that is to be filled as well. `executor` does the work in place of `workers` processes here: the address of a Dask
+    scheduler, or any executor of `concurrent.futures` (the sandbox is proved here and on all workers of Dask; on the
+    machines of another executor that is yours to do). Raises `SandboxError` where the sandbox does not hold and
+    `confined` is asked for, `ValueError` for what is wrong with the folder, the seed, the roster or the cluster.
     """
     settings = Settings(Seed.read(seed_file), lab, confined)
     listed = read_roster(roster) if roster else []
@@ -67,13 +69,16 @@ def grade_folder(
         journal = Journal(out)
         done = _done_before(submissions, students, settings, journal)
         waiting = [submission for submission in submissions if submission not in done]
-        if confined and waiting and executor is None:
-            _prove_the_sandbox([seed_file, folder, out, notebooks_dir(), *([roster] if roster else [])])
+        if confined and waiting and not isinstance(executor, str):
+            named = [path for path in (roster, gradebook) if path is not None and path.exists()]
+            _prove_the_sandbox([seed_file, folder, out, notebooks_dir(), *named])
         jobs = (_job(submission, students, settings) for submission in waiting)
-        if executor is None or not waiting:
-            crew = run_all(grade_job, jobs, min(workers or usable_cores(), max(len(waiting), 1)), _given_up)
-        else:
+        if isinstance(executor, str) and waiting:
             crew = run_on(executor, grade_job, jobs, _given_up, confined)
+        elif isinstance(executor, Executor):
+            crew = run_in(executor, grade_job, jobs)
+        else:
+            crew = run_all(grade_job, jobs, min(workers or usable_cores(), max(len(waiting), 1)), _given_up)
         graded = {}
         for grade in progress(crew, "Grading", total=len(waiting)):
             journal.write(grade)

@@ -18,7 +18,7 @@ from labkit.course.wire import NotPlainError, decode, encode
 
 START_SECONDS = 120.0
 MOST_BYTES = 32 << 20
-_SLOW_TO_IMPORT = ("torch", "transformers")
+_PRELOADED = ("torch",)  # slow to import, and some checks and solutions do so only once they are called
 _GRACE = 30.0  # for a supervisor to end what it watches and to report, on a busy machine
 
 Reason = Literal["ended", "timeout", "memory", "output", "lost"]
@@ -108,11 +108,10 @@ class Sandbox:
         return process
 
     def _command(self) -> list[str]:
-        preload = tuple(name for name in _SLOW_TO_IMPORT if name in sys.modules)  # what the checks of the lab needed
         site = bubblewrap.SITE if self.confined else str(bubblewrap.PACKAGE.parent)
         start = (
             f"import sys; sys.path.insert(0, {site!r});"
-            f" from labkit.course.grading.inside.worker import main; main({self.confined}, {preload!r})"
+            f" from labkit.course.grading.inside.worker import main; main({self.confined}, {_PRELOADED!r})"
         )
         python = [sys.executable, "-I", "-B", "-c", start]
         return bubblewrap.command(python) if self.confined else python

@@ -23,10 +23,15 @@ class Submission:
 
 
 def find_submissions(folder: Path) -> list[Submission]:
-    """All of a folder, or of one archive, in a fixed order; `ValueError` when there is none."""
+    """All of a folder, or of one archive, in a fixed order; `ValueError` when there is none.
+
+    Of an nbgrader course only what was handed in, not its sources, releases and earlier gradings.
+    """
     if not folder.exists():
         raise ValueError(f"There is no folder or archive {folder}.")
     found = list(_in_archive(folder, PurePosixPath(folder.name)) if folder.is_file() else _in_folder(folder))
+    if (folder / "submitted").is_dir() and (folder / "source").is_dir():
+        found = [item for item in found if item.path.parts[0] == "submitted"]
     if not found:
         raise ValueError(f"There is no notebook in {folder}, nor in an archive there.")
     shown = without_wrapping([item.path for item in found])
