@@ -72,19 +72,19 @@ def _hand_in(folder: Path, student: str, index: int) -> float:
     """Write the notebook of a student; returns the points that it deserves."""
     lab, rng = LABS[index % len(LABS)], random.Random(index)
     exercises = load_checks(lab).exercises
-    sources = dict(_solutions(lab))
-    wrong = _mistakes_in(lab)
-    for name in rng.sample(sorted(wrong), min(rng.randint(0, _MOST_MISTAKES), len(wrong))):
-        sources[name] = rng.choice(wrong[name])
+    solutions, wrong = _solutions(lab), _mistakes_in(lab)
+    chosen = rng.sample(sorted(wrong), min(rng.randint(0, _MOST_MISTAKES), len(wrong)))
+    planted = {name: rng.choice(wrong[name]) for name in chosen}
     if index % _EVERY == _EVERY - 1:
-        name = rng.choice(sorted(sources))
-        sources[name] = f"def {name}(*_):\n    {_HARM[index // _EVERY % len(_HARM)]}\n"
-    cells = [f"handed_in_by = {student!r}", *sources.values(), "measure_for_ever()"]
+        name = rng.choice(sorted(solutions))
+        planted[name] = f"def {name}(*_):\n    {_HARM[index // _EVERY % len(_HARM)]}\n"
+    # Last, for a solution brings along what it calls, and the last definition of a name counts.
+    cells = [f"handed_in_by = {student!r}", *solutions.values(), *planted.values(), "measure_for_ever()"]
     path = folder / student / notebook_path(lab).name
     path.parent.mkdir(parents=True)
     made = [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": 1, "source": c} for c in cells]
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}))
-    return sum(e.importance for name, e in exercises.items() if sources[name] == _solutions(lab)[name])
+    return sum(e.importance for name, e in exercises.items() if name not in planted)
 
 
 @functools.cache
