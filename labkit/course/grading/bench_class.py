@@ -33,7 +33,7 @@ _EVERY = 30
 
 def grade_a_class(folder: Path, count: int) -> dict[str, Any]:
     """`labkit grade` on `count` notebooks, killed when half of them are graded, and once more to the end."""
-    deserved = {student: _hand_in(folder / "in", student, index) for index, student in enumerate(_students(count))}
+    planted = {student: _hand_in(folder / "in", student, index) for index, student in enumerate(_students(count))}
     (folder / "seed").write_text("no secret at all, a bench")
     command = [sys.executable, "-m", "labkit", "grade", str(folder / "in"), "--seed-file", str(folder / "seed")]
     command += ["--out", str(folder / "out")]
@@ -51,7 +51,8 @@ def grade_a_class(folder: Path, count: int) -> dict[str, Any]:
         "graded before the kill": len(before),
         "graded twice": sum(path.stat().st_mtime_ns != written for path, written in before.items()),
         "lost": count - len({grade["student"] for grade in grades}),
-        "other points than deserved": sum(grade["points"] != deserved[grade["student"]] for grade in grades),
+        "misjudged": [line for grade in grades for line in _misjudged(grade, planted[grade["student"]])],
+        "right and out of time": sum(_out_of_time(grade, planted[grade["student"]]) for grade in grades),
         "lost exercises": sum(e["status"] != "passed" for grade in grades for e in grade["exercises"]),
         "misconceptions recognised": sum(bool(e["misconception"]) for grade in grades for e in grade["exercises"]),
     }
@@ -64,14 +65,27 @@ def mistakes(exercise: Exercise) -> list[str]:
     return [_function(exercise.name, node) for node in found if node is not None]
 
 
+def _misjudged(grade: dict[str, Any], planted: set[str]) -> list[str]:
+    """Exercises with points that they do not deserve, or without those that they do; running out of time is neither."""
+    return [
+        f"{grade['student']}: {e['exercise']} {e['status']}"
+        for e in grade["exercises"]
+        if (e["status"] == "passed") == (e["exercise"] in planted) and e["status"] != "timeout"
+    ]
+
+
+def _out_of_time(grade: dict[str, Any], planted: set[str]) -> int:
+    """Right exercises for which the machine, busy or slow, had no time."""
+    return sum(e["status"] == "timeout" and e["exercise"] not in planted for e in grade["exercises"])
+
+
 def _students(count: int) -> list[str]:
     return [f"student{index:03}" for index in range(count)]
 
 
-def _hand_in(folder: Path, student: str, index: int) -> float:
-    """Write the notebook of a student; returns the points that it deserves."""
+def _hand_in(folder: Path, student: str, index: int) -> set[str]:
+    """Write the notebook of a student; returns the exercises that are wrong in it."""
     lab, rng = LABS[index % len(LABS)], random.Random(index)
-    exercises = load_checks(lab).exercises
     solutions, wrong = _solutions(lab), _mistakes_in(lab)
     chosen = rng.sample(sorted(wrong), min(rng.randint(0, _MOST_MISTAKES), len(wrong)))
     planted = {name: rng.choice(wrong[name]) for name in chosen}
@@ -84,7 +98,7 @@ def _hand_in(folder: Path, student: str, index: int) -> float:
     path.parent.mkdir(parents=True)
     made = [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": 1, "source": c} for c in cells]
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}))
-    return sum(e.importance for name, e in exercises.items() if name not in planted)
+    return set(planted)
 
 
 @functools.cache
