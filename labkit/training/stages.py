@@ -90,4 +90,5 @@ ONWARD = (
     Stage("last reading", _LAST, steps=1_500, gate="dossier", bar=0.99, peak=5e-4, length=1024, rows=2),
 )
 """The same tasks, most of it reading, more and more out of documents that contradict each other: the last stages of
-course-dense and of the mixture of experts."""
+course-dense and of the mixture of experts. The shipped course-dense met passages in the order of their dates in the
+last stage only, and in any order before."""
