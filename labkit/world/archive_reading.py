@@ -101,7 +101,7 @@ class _Archive:
         return self.rng.sample(self.rng.sample(told, half) + self.rng.sample(contested, half), 2 * half)
 
     def found(self, first: Document, triple: Triple, count: int) -> list[Document]:
-        """`first` and others in any order: perhaps one that contradicts `triple`, and some that say the like of others."""
+        """`first` and others, in any order: one that contradicts `triple`, and some that say the like of others."""
         pair, others = _pair(triple), [d for d in self.documents if d is not first]
         older = [d for d in others if any(_pair(t) == pair and t.fact != triple.fact for t in d.triples)]
         alike = [d for d in others if not _tells(d, pair) and any(t.relation == triple.relation for t in d.triples)]
