@@ -16,7 +16,7 @@ from labkit.training.examples import Example, Writer
 from labkit.training.roll_call import roll_calls
 from labkit.training.two_hop import two_hops
 from labkit.world import World, ask, extractions, problems, readings, state
-from labkit.world.archive_reading import archive_readings, dossiers
+from labkit.world.archive_reading import archive_readings, dossiers, findings
 from labkit.world.fact import Fact
 from labkit.world.reading import CURRICULUM, Level, Reading
 
@@ -55,6 +55,11 @@ def archive(documents: int) -> Source:
 def dossier(seed: int, writer: Writer) -> Iterator[Example]:
     """Three documents on one subject, and all questions about it."""
     return (_open_book(one, writer) for one in dossiers(seed))
+
+
+def finding(seed: int, writer: Writer) -> Iterator[Example]:
+    """What a search brings: documents that say of neighbours what one of them says of the subject."""
+    return (_open_book(one, writer) for one in findings(seed))
 
 
 def _open_book(one: Reading, writer: Writer) -> Example:
@@ -139,6 +144,7 @@ SOURCES: dict[str, Source] = {
     **{f"reading-{n}": reading(level) for n, level in enumerate(CURRICULUM)},
     **{f"archive-{n}": archive(n) for n in (1, 2, 3)},
     "dossier": dossier,
+    "finding": finding,
     "roll-call": roll_call,
     "two-hop": two_hop,
     "extraction": extraction,

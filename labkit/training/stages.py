@@ -70,6 +70,7 @@ _ONWARD = {
 }
 _CONTESTED = _ONWARD | {"dossier": 7, "archive-3": 4}
 _LAST = _ONWARD | {"dossier": 10, "archive-3": 4, "archive-2": 1}
+_FOUND = _ONWARD | {"dossier": 6, "finding": 6, "archive-3": 2, "archive-2": 1}
 
 READING = (
     Stage("sentences", _SENTENCES, steps=8_000, gate="roll-call", bar=0.85, rows=4),
@@ -88,6 +89,7 @@ ONWARD = (
     Stage("onward", _ONWARD, steps=2_000, gate="archive-3", bar=0.99, peak=5e-4, length=1024, rows=2),
     Stage("contested", _CONTESTED, steps=2_000, gate="dossier", bar=0.99, peak=5e-4, length=1024, rows=2),
     Stage("last reading", _LAST, steps=1_500, gate="dossier", bar=0.99, peak=5e-4, length=1024, rows=2),
+    Stage("findings", _FOUND, steps=1_500, gate="finding", bar=0.99, peak=5e-4, length=1024, rows=2),
 )
 """The same tasks, most of it reading, more and more out of documents that contradict each other: the last stages of
 course-dense and of the mixture of experts. The shipped course-dense met passages in the order of their dates in the

@@ -47,12 +47,22 @@ def dossiers(seed: int, documents: int = 3, asks: int = 4) -> Iterator[Reading]:
     """
     rng = random.Random(f"labkit.world.archive_reading/dossiers/{seed}")
     for archive in _archives(seed, rng):
-        told = [(d, t) for d in archive.documents for t in d.triples]
-        contested = [(d, t) for d, t in told if archive.contests(t)]
-        half = min(A_SHIRE // 2, len(contested))
-        for first, triple in rng.sample(rng.sample(told, half) + rng.sample(contested, half), 2 * half):
+        for first, triple in archive.statements():
             shown = archive.beside(first, triple, documents)
             yield from _reading(rng, shown, archive.questions(shown, triple.subject), asks)
+
+
+def findings(seed: int, documents: int = 3, asks: int = 4) -> Iterator[Reading]:
+    """The same out of what a search brings: the other documents say of neighbours what the first says of its subject.
+
+    Some questions are about somebody whom no document names.
+    """
+    rng = random.Random(f"labkit.world.archive_reading/findings/{seed}")
+    for archive in _archives(seed, rng):
+        for first, triple in archive.statements():
+            shown = archive.found(first, triple, rng.randint(2, documents + 1))
+            strangers = archive.strangers(shown, triple)
+            yield from _reading(rng, shown, archive.questions(shown, triple.subject) + strangers, asks)
 
 
 def _archives(seed: int, rng: random.Random) -> Iterator[_Archive]:
@@ -82,6 +92,33 @@ class _Archive:
     def contests(self, triple: Triple) -> bool:
         """Whether another document of the archive contradicts it."""
         return len(self.told[_pair(triple)]) > 1
+
+    def statements(self) -> list[tuple[Document, Triple]]:
+        """`A_SHIRE` statements, each with its document; every other one is contested."""
+        told = [(d, t) for d in self.documents for t in d.triples]
+        contested = [(d, t) for d, t in told if self.contests(t)]
+        half = min(A_SHIRE // 2, len(contested))
+        return self.rng.sample(self.rng.sample(told, half) + self.rng.sample(contested, half), 2 * half)
+
+    def found(self, first: Document, triple: Triple, count: int) -> list[Document]:
+        """`first` and others, in any order: one that contradicts `triple`, and some that say the like of others."""
+        pair, others = _pair(triple), [d for d in self.documents if d is not first]
+        older = [d for d in others if any(_pair(t) == pair and t.fact != triple.fact for t in d.triples)]
+        alike = [d for d in others if not _tells(d, pair) and any(t.relation == triple.relation for t in d.triples)]
+        shown = [first, *self.rng.sample(older, min(self.rng.randint(0, 1), len(older)))]
+        shown = [*shown, *self.rng.sample(alike, min(count - len(shown), len(alike)))]
+        return self.rng.sample(shown, len(shown))
+
+    def strangers(self, shown: Sequence[Document], triple: Triple) -> list[Ask]:
+        """At most one question, what `triple` tells, about somebody whom none of the documents names."""
+        kind = self.entities[triple.subject].kind
+        told = {t.subject for d in shown for t in d.triples}
+        away = [e for e in self.entities.values() if e.kind == kind and e.id not in told]
+        away = [e for e in away if not any(e.bare_name in d.text for d in shown)]
+        if not away or self.rng.random() > UNANSWERABLE:
+            return []
+        relation = next(r for r in relations_of(kind) if r.name == triple.relation)
+        return [Ask(ask_about(self.rng.choice(away).name, relation, self.rng.randrange(1000)), NOT_KNOWN)]
 
     def beside(self, first: Document, triple: Triple, count: int) -> list[Document]:
         """`first` and others in any order: one that contradicts `triple`, one that is silent on it, if there are."""

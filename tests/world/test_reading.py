@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 
 from labkit.world import NOT_KNOWN, QUESTION_KINDS, ask, readings, readings_of, state
-from labkit.world.archive_reading import archive_readings, dossiers
+from labkit.world.archive_reading import archive_readings, dossiers, findings
 from labkit.world.reading import CURRICULUM, Level
 
 
@@ -100,3 +100,22 @@ def test_a_dossier_asks_about_one_subject_and_the_newest_value_is_right():
                 assert told.text[slice(*a.span)].lower() == a.answer.lower()
                 contradicted += any(p.date < told.date for p in reading.passages) and told.date > "0431"
     assert contradicted > 60
+
+
+def test_findings_tell_of_neighbours_and_ask_for_strangers():
+    strangers = alike = 0
+    known = list(itertools.islice(findings(5), 200))
+    for reading in known:
+        assert 1 <= len(reading.passages) <= 4
+        text = " ".join(p.text for p in reading.passages)
+        for a in reading.asks:
+            if a.span:
+                told = reading.passages[a.passage].text
+                assert told[slice(*a.span)].lower() == a.answer.lower()
+                alike += sum(a.answer in p.text for p in reading.passages) == 1
+            else:
+                assert a.answer == NOT_KNOWN
+                names = re.findall(r"(?<!^)(?<![.?] )[A-Z]\w+", a.question)
+                strangers += bool(names) and not any(name in text for name in names)
+    assert strangers > 20
+    assert alike > 100
