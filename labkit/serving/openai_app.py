@@ -7,18 +7,19 @@ hangs up cancels its request, wherever that stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from labkit.serving.completion_request import CompletionRequest, read_request
 from labkit.serving.engine import AnswerLostError, EngineStoppedError
@@ -66,7 +67,7 @@ class Completions:
         request = Request(scope, receive)
         _refuse_foreign_pages(request.headers)
         asked = read_request(await _body(request, self.patience), self.service.offer, self.chat)
-        await _while_connected(receive, self._answer(asked, request, send))
+        await _while_connected(receive, send, partial(self._answer, asked, request))
 
     async def _answer(self, asked: CompletionRequest, request: Request, send: Send) -> None:
         objects = AnswerObjects(self.service.offer.name, asked, self.chat)
@@ -102,9 +103,21 @@ async def _events(
     yield event("[DONE]")
 
 
-async def _while_connected(receive: Receive, answer: Coroutine[Any, Any, None]) -> None:
-    """Runs `answer` to its end, or cancels it when the client hangs up: there is nothing else left to receive."""
-    answering, leaving = asyncio.create_task(answer), asyncio.create_task(receive())
+async def _while_connected(receive: Receive, send: Send, answer: Callable[[Send], Coroutine[Any, Any, None]]) -> None:
+    """Runs `answer` to its end, or to where the client hangs up: there is nothing else left to receive.
+
+    Servers take what is sent to nobody without a word. An answer that lies ready would so run to its end in one go,
+    before its task could be cancelled, and count as completed; so each message asks first who is there.
+    """
+    leaving = asyncio.create_task(receive())
+
+    async def send_to_client(message: Message) -> None:
+        await asyncio.sleep(0)  # lets `leaving` hear of it
+        if leaving.done():
+            raise ClientDisconnect
+        await send(message)
+
+    answering = asyncio.create_task(answer(send_to_client))
     try:
         await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -113,7 +126,8 @@ async def _while_connected(receive: Receive, answer: Coroutine[Any, Any, None]) 
         leaving.cancel()
         await asyncio.wait((answering, leaving))
     if not left:
-        answering.result()
+        with suppress(ClientDisconnect):
+            answering.result()
 
 
 async def _body(request: Request, patience: float) -> bytes:

@@ -50,13 +50,15 @@ def test_who_hangs_up_is_forgotten(leave):
 
 @asynccontextmanager
 async def slow_reader(client):
-    """A socket whose buffers hold a few events, on which an answer of 200 tokens was asked for."""
+    """A socket whose buffers hold a few events, on which an answer of 200 tokens has begun."""
     with socket.socket() as waiting:
         waiting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         waiting.connect((client.base_url.host, client.base_url.port))
         waiting.setblocking(False)
         fields = {"prompt": [9, 8, 7], "max_tokens": 200, "stream": True, "ignore_eos": True, "temperature": 0}
-        await asyncio.get_running_loop().sock_sendall(waiting, raw_post("Connection: close", **fields))
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(waiting, raw_post("Connection: close", **fields))
+        assert await loop.sock_recv(waiting, 1) == b"H", "of HTTP"
         yield waiting
 
 
@@ -82,7 +84,6 @@ def test_a_slow_reader_holds_no_blocks_and_gets_everything(monkeypatch):
 
     async def test(post, service, client):
         async with slow_reader(client) as reader:
-            await asyncio.sleep(0.5)
             await until_idle(service)
             assert service.engine.scheduler.pool.num_free == service.engine.scheduler.pool.num_blocks
             assert 'outcome="completed"' not in (await client.get("/metrics")).text, "its answer is still on its way"
@@ -94,7 +95,8 @@ def test_a_slow_reader_holds_no_blocks_and_gets_everything(monkeypatch):
     assert "".join(texts) == text_of(alone([9, 8, 7], 200, stop=at_tokens(-1)))
 
 
-def test_a_reader_that_takes_nothing_is_hung_up_on(monkeypatch):
+@pytest.mark.parametrize("stalled", [0.05, 2.0], ids=["while the model writes", "long after it has written all"])
+def test_a_reader_that_takes_nothing_is_hung_up_on(monkeypatch, stalled):
     monkeypatch.setattr(http_server, "listen", small_buffers)
 
     async def test(post, service, client):
@@ -105,7 +107,7 @@ def test_a_reader_that_takes_nothing_is_hung_up_on(monkeypatch):
                     await asyncio.sleep(0.05)
             return await everything(reader)
 
-    assert b"[DONE]" not in run(test, stalled=0.3)
+    assert b"[DONE]" not in run(test, stalled=stalled)
 
 
 def test_its_end_waits_for_nobody():
