@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from labkit.measure.progress import progress
 from labkit.models.decoder import Decoder
 from labkit.models.placement import choose_dtype
+from labkit.training.averaging import average, averaged
 from labkit.training.balance import balance
 from labkit.training.checkpoint import Progress, save_checkpoint
 from labkit.training.objective import predict
@@ -91,7 +92,8 @@ def run_stage(
 ) -> bool:
     """Trains until the gate is reached or the steps are used up (True) or `deadline`, on the monotonic clock (False).
 
-    However it ends, by an interrupt too, it saves first; a step that was under way is then done again.
+    However it ends, by an interrupt too, it saves first; a step that was under way is then done again. A stage that is
+    averaged is looked at by the mean of its weights.
     """
     saved = time.monotonic()
     bar = progress(batches, stage.name, total=stage.steps - run.progress.step)
@@ -99,6 +101,8 @@ def run_stage(
         for batch in bar if run.progress.step < stage.steps else ():
             start = time.monotonic()
             loss = train_step(run, batch, learning_rate(stage, run.progress.step))
+            if stage.averaged:
+                average(run.optimiser)
             run.progress.step += 1
             run.progress.tokens += int((batch.segments >= 0).sum())
             accuracy = _look(run, stage, loss, held_out)
@@ -124,11 +128,12 @@ def _look(run: Run, stage: Stage, loss: float, held_out: list[Batch]) -> float |
         return None
     point: dict[str, float | str] = {"stage": stage.name, "step": run.progress.step, "tokens": run.progress.tokens}
     point["loss"] = loss
-    accuracy = exact_match(run.model, held_out) if held_out else None
-    if accuracy is not None:
-        point["exact_match"] = accuracy
-    if run.validation and run.progress.step % VALIDATE_EVERY == 0:
-        point["validation_loss"] = validation_loss(run.model, run.validation)
+    with averaged(run.optimiser):
+        accuracy = exact_match(run.model, held_out) if held_out else None
+        if accuracy is not None:
+            point["exact_match"] = accuracy
+        if run.validation and run.progress.step % VALIDATE_EVERY == 0:
+            point["validation_loss"] = validation_loss(run.model, run.validation)
     run.progress.curve.append(point)
     logger.info("%s", point)
     return accuracy

@@ -18,6 +18,7 @@ from labkit.models.loading import load
 from labkit.models.placement import choose_device
 from labkit.models.saving import save
 from labkit.models.shipped import shipped_folders
+from labkit.training.averaging import settle
 from labkit.training.checkpoint import Progress, load_checkpoint
 from labkit.training.growth import grow
 from labkit.training.loop import Run, run_stage
@@ -146,6 +147,7 @@ def _stages(run: Run, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, deadli
         batches = stream(stage, tokenizer, recipe.seed, run.progress.step, workers)
         if not run_stage(run, stage, batches, held_out(stage, tokenizer), deadline):
             return False
+        settle(run.optimiser)
         run.progress.stage, run.progress.step = run.progress.stage + 1, 0
         run.save()
     return True

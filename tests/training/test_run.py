@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from contextlib import suppress
 
 import pytest
 import torch
@@ -7,9 +8,10 @@ import torch
 from labkit.evaluation.answering import prompt_tokens
 from labkit.models import load
 from labkit.training import RECIPES, Recipe, Stage, checkpoint, train, train_recipe
+from labkit.training.averaging import DECAY, average, averaged
 from labkit.training.checkpoint import FILE, Progress, load_checkpoint, save_checkpoint
 from labkit.training.loop import Run, exact_match, run_stage, train_step
-from labkit.training.optimiser import adamw, initial, muon
+from labkit.training.optimiser import adamw, initial, learning_rate, muon
 from labkit.training.run import trained
 from labkit.training.stream import stream
 
@@ -80,6 +82,41 @@ def test_the_checkpoint_of_another_model_is_refused_by_name(tiny, tmp_path):
     with pytest.raises(ValueError, match=FILE):
         load_checkpoint(tmp_path, other, adamw(other))
     assert load_checkpoint(tmp_path / "empty", other, adamw(other)) is None
+
+
+def test_an_averaged_stage_ends_with_the_running_mean_of_its_weights(tiny, tokenizer, tmp_path, recipe):
+    stage = dataclasses.replace(STAGE, averaged=True)
+    run, mean = _run(tiny, tmp_path / "by hand"), None
+    for step, batch in enumerate(itertools.islice(stream(STAGE, tokenizer, 0), STAGE.steps)):
+        train_step(run, batch, learning_rate(stage, step))
+        now = _parameters(run.model)
+        mean = now if mean is None else {name: DECAY * mean[name] + (1 - DECAY) * now[name] for name in now}
+
+    recipe = dataclasses.replace(recipe, stages=(stage,))
+    train_recipe(recipe, tokenizer, tmp_path, minutes=0)  # stopped after a step, so that a checkpoint holds the mean
+    assert train_recipe(recipe, tokenizer, tmp_path).finished
+    ended = initial(tiny, 0)
+    steps = adamw(ended)
+    load_checkpoint(tmp_path, ended, steps)
+    for name, weight in _parameters(ended).items():
+        torch.testing.assert_close(weight, mean[name], rtol=1e-6, atol=1e-7)
+        assert not torch.equal(weight, now[name])
+    assert all("average" not in state for state in steps.state.values())
+
+
+def test_a_look_at_means_leaves_the_weights_as_they_were(tiny, tokenizer, tmp_path):
+    run = _run(tiny, tmp_path)
+    train_step(run, next(stream(STAGE, tokenizer, 0)), 1e-3)
+    average(run.optimiser)
+    first = _parameters(run.model)
+    train_step(run, next(stream(STAGE, tokenizer, 0)), 1e-3)
+    second = _parameters(run.model)
+    with suppress(KeyboardInterrupt), averaged(run.optimiser):
+        inside = _parameters(run.model)
+        raise KeyboardInterrupt
+    for name, weight in _parameters(run.model).items():
+        assert torch.equal(inside[name], first[name])
+        assert torch.equal(weight, second[name])
 
 
 @pytest.mark.slow
