@@ -1,7 +1,8 @@
-"""nbgrader's autograde on the same submissions of the same exercises, on one core as it always is.
+"""nbgrader's autograde on the same submissions, on one core as it always is.
 
-A submission holds the solved exercises of lab 00 and, because nbgrader needs them, a test cell for each. It has no
-measuring cells: those cost this grader nothing, as they are never run, and nbgrader minutes.
+Twice: lab 00 as a learner hands it in, of which nbgrader runs every cell and this grader the exercises only; and its
+solved exercises alone, where both run the same code and what is left is the price of a kernel against a forked worker.
+Because nbgrader needs one, a test cell follows each exercise.
 """
 
 from __future__ import annotations
@@ -20,38 +21,47 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
 from labkit.course.catalogue import load_checks, notebook_path
-from labkit.course.notebook import read_notebook, solution_of
+from labkit.course.notebook import exercise_cells, read_notebook, solution_of
 
 LAB = "00"
-FEW, MANY = 2, 12
+TIMEOUT = 600
+"""Seconds nbgrader gives a cell; its own 30 are too few for those that measure a machine."""
 _KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 Spent = dict[str, float]
+Ours = Callable[[list[bytes], str], tuple[Any, Spent]]
 
 
-def beside_nbgrader(course: Path, ours: Callable[[list[bytes], str], tuple[Any, Spent]]) -> dict[str, Any]:
-    """Seconds a submission of both. nbgrader's are the slope between few and many, without what its start costs."""
-    names = [f"{'few' if index < FEW else 'more'}{index:02}" for index in range(MANY)]
+def beside_nbgrader(course: Path, ours: Ours) -> dict[str, Any]:
+    """Seconds a submission of both, for each of `KINDS`."""
+    return {kind: _race(course / kind, ours, *how) for kind, how in KINDS.items()}
+
+
+def _race(course: Path, ours: Ours, cells: Callable[[], list[Any]], few: int, many: int) -> dict[str, Any]:
+    """nbgrader's seconds are the slope between few and many submissions, without what its start costs."""
+    names = [f"{'few' if index < few else 'more'}{index:02}" for index in range(many)]
     paths = [course / f"submitted/{name}/ps/{LAB}_ps.ipynb" for name in names]
     for index, path in enumerate(paths):
-        _write(path, index)
+        _write(path, cells(), index)
     _, spent = ours([path.read_bytes() for path in paths], LAB)
-    found: dict[str, Any] = {"submissions": MANY, "labkit": spent}
+    found: dict[str, Any] = {"submissions": many, "labkit": spent}
     if importlib.util.find_spec("nbgrader") is None:
         return {**found, "nbgrader": "blocked: not installed (labkit setup --extra grading)"}
-    _write(course / f"source/ps/{LAB}_ps.ipynb", -1)
+    _write(course / f"source/ps/{LAB}_ps.ipynb", cells(), -1)
     _nbgrader(course, "generate_assignment", "ps")
-    few, many = (_nbgrader(course, "autograde", "ps", "--force", f"--student={who}") for who in ("few*", "*"))
-    theirs = {kind: (many[kind] - few[kind]) / (MANY - FEW) for kind in few}
+    autograde = ("autograde", "ps", "--force", f"--Execute.timeout={TIMEOUT}")
+    less, more = (_nbgrader(course, *autograde, f"--student={who}") for who in ("few*", "*"))
+    theirs = {kind: (more[kind] - less[kind]) / (many - few) for kind in less}
     return {**found, "nbgrader": theirs, "times as fast": {kind: theirs[kind] / spent[kind] for kind in theirs}}
 
 
 def _nbgrader(course: Path, *arguments: str) -> Spent:
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    state = {"LABKIT_STATE": str(course / "state"), "LABKIT_STATIC": "1"}  # what a lab writes down is not the machine's
     started, before = time.perf_counter(), _processor_seconds()
     subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=course,
-        env={**os.environ, "PATH": programs},
+        env={**os.environ, **state, "PATH": programs},
         check=True,
         capture_output=True,
     )
@@ -64,17 +74,43 @@ def _processor_seconds() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def _write(path: Path, index: int) -> None:
-    solved = read_notebook(notebook_path(LAB))
-    cells = [new_code_cell(f"import math\nsubmission = {index}")]
-    for name in load_checks(LAB).exercises:
-        source = solution_of(solved, name).replace("@lab.check\n", "")
-        cells += [_cell(name, source, is_test=False), _cell(f"test_{name}", f"assert callable({name})", is_test=True)]
+def _write(path: Path, cells: list[Any], index: int) -> None:
+    """A submission like the others but for its number, so that no grader takes it for one that it knows."""
     path.parent.mkdir(parents=True)
+    cells = [new_code_cell(f"import math\nsubmission = {index}"), *cells]
     nbformat.write(new_notebook(cells=cells, metadata=_KERNEL), path)
 
 
-def _cell(name: str, source: str, is_test: bool) -> Any:
-    marks = {"grade_id": name, "grade": is_test, "solution": not is_test, "locked": is_test, "task": False}
-    points = {"points": 1} if is_test else {}
-    return new_code_cell(source, metadata={"nbgrader": {"schema_version": 3, **marks, **points}})
+def _as_handed_in() -> list[Any]:
+    """All code of the solved lab."""
+    solved = read_notebook(notebook_path(LAB))
+    names = {id(cell): name for name, cell in exercise_cells(solved)}
+    cells: list[Any] = []
+    for cell in solved["cells"]:
+        if id(cell) in names:
+            cells += _exercise(names[id(cell)], cell["source"])
+        elif cell["cell_type"] == "code":
+            cells.append(new_code_cell(cell["source"]))
+    return cells
+
+
+def _exercises_alone() -> list[Any]:
+    solved = read_notebook(notebook_path(LAB))
+    pairs = [_exercise(n, solution_of(solved, n)) for n in load_checks(LAB).exercises]
+    return [cell for pair in pairs for cell in pair]
+
+
+def _exercise(name: str, source: str) -> list[Any]:
+    return [
+        _marked(source, name, grade=False),
+        _marked(f"assert callable({name})", f"test_{name}", grade=True, points=1),
+    ]
+
+
+def _marked(source: str, name: str, grade: bool, **more: Any) -> Any:
+    marks = {"grade_id": name, "grade": grade, "solution": not grade, "locked": grade, "task": False, **more}
+    return new_code_cell(source, metadata={"nbgrader": {"schema_version": 3, **marks}})
+
+
+KINDS = {"as handed in": (_as_handed_in, 1, 2), "the exercises alone": (_exercises_alone, 2, 12)}
+"""What makes the cells of a submission, and how many submissions are few and many."""
