@@ -1,6 +1,8 @@
 """The shipped mixture on trial: its loss against the dense decoder's, and whether its experts know domains.
 
-Both decoders are trained on the same batches in the same order, so at one step both have seen the same tokens.
+Both begin as one model and go through the same stages, so what they are compared at is a step of a stage. Where the
+code that writes batches has not changed in between, both have seen the very same batches there; where it has, batches
+from the same sources with nearly as many tokens, and the report says so.
 """
 
 from __future__ import annotations
@@ -27,11 +29,24 @@ TOKENS, TEXTS = 96, 24
 """Tokens of a text, texts of a domain."""
 
 
+Curve = tuple[tuple[int, float], ...]
+"""Tokens trained on, and the validation loss then in nats a learned token."""
+SLACK = 0.01
+"""Up to this share of its tokens one training may be ahead of the other where the two are compared."""
+
+
 @dataclass(frozen=True)
 class EqualTokens(Report):
-    """Validation losses in nats at the steps that two trainings share: `points` holds tokens, dense, mixture."""
+    """Validation losses in nats where two trainings have seen as many tokens: `points` holds tokens, dense, mixture.
+
+    `dense` and `mixture` are the whole curves from where the two parted to the mixture's last point. `same_batches`
+    says whether the tokens are equal to the last one at every point, as they are after the same batches.
+    """
 
     points: tuple[tuple[int, float, float], ...]
+    dense: Curve
+    mixture: Curve
+    same_batches: bool
 
     @property
     def lower(self) -> bool:
@@ -42,18 +57,31 @@ class EqualTokens(Report):
     def table(self) -> Table:
         rows = [[si(tokens), dense, mixture, f"{mixture - dense:+.4f}"] for tokens, dense, mixture in self.points]
         columns = ["tokens", "dense (nats)", "mixture (nats)", "mixture minus dense"]
-        return Table("Validation loss after the same batches", columns, rows, "Nats a learned token.")
+        seen = "The same batches." if self.same_batches else "Batches from the same sources, but not the same ones."
+        return Table("Validation loss after equally many tokens", columns, rows, f"Nats a learned token. {seen}")
 
 
 def equal_tokens(dense: Progress, mixture: Progress) -> EqualTokens:
-    """Raises `ValueError` where no step has a loss in both, or the same step other tokens: then batches differed."""
-    ours, theirs = validation_losses(mixture), validation_losses(dense)
-    shared = [key for key in theirs if key in ours]
+    """The two records at the steps that both have, from where they parted; the past that they share says nothing.
+
+    Raises `ValueError` where no such step has a loss in both, or where their tokens are more than `SLACK` apart.
+    """
+    theirs, ours = list(validation_losses(dense).items()), list(validation_losses(mixture).items())
+    together = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(theirs, ours, strict=False)))
+    theirs, ours = dict(theirs[together:]), dict(ours[together:])
+    shared = [key for key in ours if key in theirs]
     if not shared:
-        raise ValueError("The two trainings share no step with a validation loss.")
-    if any(ours[key][0] != theirs[key][0] for key in shared):
-        raise ValueError("After the same step the two trainings have seen different tokens: their batches differ.")
-    return EqualTokens(tuple((*theirs[key], ours[key][1]) for key in shared))
+        raise ValueError("The two trainings share no step with a validation loss after they parted.")
+    apart = max(abs(ours[key][0] / theirs[key][0] - 1) for key in shared)
+    if apart > SLACK:
+        raise ValueError(f"After the same step the tokens of the two trainings are {apart:.1%} apart: not one race.")
+    last = max(tokens for tokens, _ in ours.values())
+    return EqualTokens(
+        points=tuple((ours[key][0], theirs[key][1], ours[key][1]) for key in shared),
+        dense=tuple(point for point in theirs.values() if point[0] <= last * (1 + SLACK)),
+        mixture=tuple(ours.values()),
+        same_batches=apart == 0,
+    )
 
 
 def against_dense(mixture: Training) -> EqualTokens:

@@ -14,7 +14,8 @@ def _training(*points):
     return Progress(curve=[{"stage": "all", "step": s, "tokens": t, "loss": 9.0} | more for s, t, more in points])
 
 
-DENSE = _training((100, 1000, {}), (500, 5000, {"validation_loss": 3.0}), (1000, 10_000, {"validation_loss": 2.5}))
+LEVEL = {"validation_loss": 2.5}
+DENSE = _training((100, 1000, {}), (500, 5000, {"validation_loss": 3.0}), (1000, 10_000, LEVEL))
 
 
 def test_losses_are_compared_where_both_have_seen_the_same_tokens():
@@ -23,16 +24,37 @@ def test_losses_are_compared_where_both_have_seen_the_same_tokens():
     )
     assert found.points == ((5000, 3.0, 3.1),)
     assert not found.lower
+    assert found.same_batches
     assert "+0.1000" in str(found)
 
 
 def test_a_level_race_counts_as_at_or_below():
-    assert equal_tokens(DENSE, DENSE).lower
+    assert equal_tokens(DENSE, _training((500, 5000, {"validation_loss": 3.1}), (1000, 10_000, LEVEL))).lower
 
 
-def test_other_batches_are_refused():
-    with pytest.raises(ValueError, match="different tokens"):
-        equal_tokens(DENSE, _training((500, 4999, {"validation_loss": 3.0})))
+def test_the_past_that_both_share_is_left_out():
+    found = equal_tokens(
+        DENSE, _training((500, 5000, {"validation_loss": 3.0}), (1000, 10_000, {"validation_loss": 2}))
+    )
+    assert found.points == ((10_000, 2.5, 2),)
+    assert (found.dense, found.mixture) == (((10_000, 2.5),), ((10_000, 2),))
+    with pytest.raises(ValueError, match="share no step"):
+        equal_tokens(DENSE, DENSE)
+
+
+def test_a_mixture_that_stopped_earlier_is_compared_up_to_there():
+    found = equal_tokens(DENSE, _training((500, 5000, {"validation_loss": 2.9}), (600, 6000, {"validation_loss": 2.8})))
+    assert found.points == ((5000, 3.0, 2.9),)
+    assert found.dense == ((5000, 3.0),)
+    assert found.mixture == ((5000, 2.9), (6000, 2.8))
+
+
+def test_other_batches_are_told_and_other_amounts_refused():
+    found = equal_tokens(DENSE, _training((500, 4990, {"validation_loss": 3.1})))
+    assert not found.same_batches
+    assert "not the same ones" in str(found)
+    with pytest.raises(ValueError, match=r"20\.0% apart"):
+        equal_tokens(DENSE, _training((500, 4000, {"validation_loss": 3.1})))
     with pytest.raises(ValueError, match="share no step"):
         equal_tokens(DENSE, _training((100, 1000, {})))
 
