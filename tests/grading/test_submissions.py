@@ -126,7 +126,11 @@ def test_archives_in_archives_in_archives(hand_in):
         submissions["all.zip/inner.zip/inner.zip"].read()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no", zipped({"a.ipynb": b"{}" * 99})[:-60]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04 no", zipped({"a.ipynb": b"{}" * 99})[:-60]],
+    ids=["empty", "no archive", "cut short"],  # an archive holds the time it was made
+)
 def test_damaged_archives(content, hand_in):
     hand_in("bob/00.zip", content)
     with pytest.raises(ValueError, match="archive cannot be read"):
