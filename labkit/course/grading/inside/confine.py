@@ -20,6 +20,7 @@ from labkit.course.grading.inside import seccomp
 NOBODY = 65534
 _NEW_USER, _NEW_PID, _NEW_MOUNT = 0x10000000, 0x20000000, 0x00020000
 _NO_SUID, _NO_DEVICES, _READ_ONLY = 2, 4, 1
+_BIND_WITH_ALL_IN_IT = 0x1000 | 0x4000
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_SECUREBITS = 4, 24, 28
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITY_V3 = 0x20080522
@@ -51,7 +52,7 @@ def give_up_root() -> None:
 
 
 def enter_own_room() -> None:
-    """New user, process and mount namespaces; an empty `/tmp` to write to, nothing in `/proc`. The next child is the
+    """New user, process and mount namespaces; a fresh `/tmp` to write to, nothing in `/proc`. The next child is the
     first process there. A descriptor of `/proc` that was opened before still sees all.
     """
     user, group = os.getuid(), os.getgid()
@@ -59,8 +60,19 @@ def enter_own_room() -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{NOBODY} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1")
-    _libc("mount", b"tmpfs", b"/tmp", b"tmpfs", _NO_SUID | _NO_DEVICES, _SCRATCH)
+    _freshen_tmp()
     _libc("mount", b"tmpfs", b"/proc", b"tmpfs", _NO_SUID | _NO_DEVICES | _READ_ONLY, _NOTHING)
+
+
+def _freshen_tmp() -> None:
+    """Empty, but for the Python that runs, read-only as before, where its environment was made below `/tmp`."""
+    own = {Path(folder).resolve() for folder in (sys.prefix, sys.base_prefix)}
+    kept = {folder: os.open(folder, os.O_PATH) for folder in sorted(own) if folder.is_relative_to("/tmp")}
+    _libc("mount", b"tmpfs", b"/tmp", b"tmpfs", _NO_SUID | _NO_DEVICES, _SCRATCH)
+    for folder, place in kept.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        _libc("mount", f"/proc/self/fd/{place}".encode(), bytes(folder), None, _BIND_WITH_ALL_IN_IT, None)
+        os.close(place)
 
 
 def address_space() -> int:
