@@ -46,7 +46,7 @@ def test_an_honest_answer_passes(sandbox, exercises, seed):
 def test_nothing_is_left_for_the_next_question(sandbox, exercises, seed):
     litter, _ = museum.LEAVES_BEHIND["a daemon and its files"]
     grade_exercise(sandbox, "00", exercises["knee"], litter, [], seed)
-    look = museum.wrong("import os, sys; left = [n for n in os.listdir('/tmp') if not sys.prefix.startswith('/tmp/' + n)];"
+    look = museum.wrong("import os, sys; left = [n for n in os.listdir('/tmp') if f'/tmp/{n}/' not in sys.prefix];"
                         " assert not left + os.listdir('/dev/shm') + os.listdir('/proc')")  # fmt: skip
     found = grade_exercise(sandbox, "00", exercises["knee"], look + museum.RIGHT, [], seed)
     assert found.status == "passed", found
