@@ -21,7 +21,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
 from labkit.course.catalogue import load_checks, notebook_path
-from labkit.course.notebook import exercise_cells, read_notebook, solution_of
+from labkit.course.notebook import exercise_names, read_notebook, solution_of
 
 LAB = "00"
 TIMEOUT = 600
@@ -83,15 +83,10 @@ def _write(path: Path, cells: list[Any], index: int) -> None:
 
 def _as_handed_in() -> list[Any]:
     """All code of the solved lab."""
-    solved = read_notebook(notebook_path(LAB))
-    names = {id(cell): name for name, cell in exercise_cells(solved)}
-    cells: list[Any] = []
-    for cell in solved["cells"]:
-        if id(cell) in names:
-            cells += _exercise(names[id(cell)], cell["source"])
-        elif cell["cell_type"] == "code":
-            cells.append(new_code_cell(cell["source"]))
-    return cells
+    sources = [cell["source"] for cell in read_notebook(notebook_path(LAB))["cells"] if cell["cell_type"] == "code"]
+    named = [(next(iter(exercise_names(source)), None), source) for source in sources]
+    pairs = [_exercise(name, source) if name else [new_code_cell(source)] for name, source in named]
+    return [cell for pair in pairs for cell in pair]
 
 
 def _exercises_alone() -> list[Any]:
