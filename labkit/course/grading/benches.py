@@ -1,6 +1,6 @@
 """The timed proofs of this room: processor time of a whole lab, nbgrader on the same notebooks, a class that is killed.
 
-About five minutes on two quiet cores; the class is made smaller where 300 would take longer.
+About six minutes on two quiet cores; the class is made smaller where 300 would take longer.
 """
 
 from __future__ import annotations
