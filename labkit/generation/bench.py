@@ -17,6 +17,7 @@ from labkit.generation.bench_peers import QUALITY, RUNS, beside_transformers
 from labkit.generation.bench_speculation import speculation
 from labkit.generation.bench_window import forgetting, windows
 from labkit.measure.machines import machine
+from labkit.measure.promise import promised
 from labkit.models import Decoder, DecoderConfig, LoadError, load, save
 
 LLAMA_44M = DecoderConfig("llama", 8192, 512, 1408, 12, 8, 4, 64, 1e-6, 4096)
@@ -58,7 +59,7 @@ def judged(found: dict[str, Any]) -> dict[str, Any]:
     for name, bar in BARS.items():
         speed, cosine = race[name]["ratio"], quality[name]["cosine"]
         holds = speed >= bar and cosine >= COSINE
-        rows.append({"variant": name, "speed": speed, "bar": bar, "cosine": cosine, "holds": holds})
+        rows.append(promised(f"decoding, {name}", speed, bar, holds, cosine=cosine))
     return found | {"bars": rows}
 
 

@@ -19,6 +19,7 @@ from labkit.measure.machines import machine
 from labkit.measure.sweeping import sweep
 from labkit.models.config import MoeConfig
 from labkit.models.decoder import MLP, StackedExperts
+from labkit.moe.bench_bars import bars
 from labkit.moe.bench_dispatch import HIDDEN, SHAPES, beside_transformers, routed
 from labkit.moe.costs import dense_layer, moe_layer
 from labkit.moe.offload import DiskExperts, OffloadedExperts
@@ -29,14 +30,16 @@ STEPS = 64
 
 
 def bench(out: Path) -> dict[str, Any]:
-    """Run the timed proofs; the result is plain data for JSON."""
+    """Run the timed proofs and hold them against the bars; the result is plain data for JSON."""
+    race = beside_transformers()
     return {
         "machine": machine().processor,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "dispatch beside transformers, 1 thread": beside_transformers(),
+        "dispatch beside transformers, 1 thread": race,
         "batching cliff, 1 thread": [row for name in SHAPES for row in cliff(name)],
         "offloading to disk": offloading(out),
+        "bars": bars(race),
     }
 
 

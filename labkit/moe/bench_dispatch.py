@@ -49,7 +49,6 @@ def _row(name: str, tokens: int, way: str, rounds: int) -> dict[str, Any]:
         found = compare(theirs, ours, check=_close, rounds=rounds, names=(backend, "labkit"))
         row["against"][backend] = {"ratio": found.ratio, "interval": [found.low, found.high]}
         seconds.append(found.candidate_seconds)
-    row["ratio to the best of theirs"] = min(r["ratio"] for r in row["against"].values() if "ratio" in r)
     row["ms"] = 1e3 * min(seconds)
     if tokens == 1 and way == "forward":
         active = 4 * 3 * HIDDEN * inner * chosen

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from labkit.generation.bench_peers import QUALITY, RUNS
+from labkit.measure.promise import level_with_the_best, promised
 
 BANDWIDTH = 0.75
 """Of the measured read bandwidth, that layers of 4 bits reach with one row."""
@@ -32,25 +33,20 @@ def decoding_bars(found: dict[str, Any]) -> list[dict[str, Any]]:
         sound = [n for n, q in quality.items() if n.startswith(f"lean w{bits}") and q["cosine"] >= least]
         best = max(sound, key=lambda name: race[name]["ratio"], default=None)
         speed = race[best]["ratio"] if best else None
-        what = {"promise": f"decoding in {bits} bits", "variant": best, "reached": speed, "bar": bar}
-        rows.append(what | {"least cosine": least, "holds": speed is not None and speed >= bar})
+        rows.append(promised(f"decoding in {bits} bits", speed, bar, variant=best, **{"least cosine": least}))
     return rows
 
 
 def _beside_the_best(row: dict[str, Any]) -> dict[str, Any]:
-    """Level is where the interval of the ratio reaches 1."""
-    peers = {name: theirs for name, theirs in row["against"].items() if "ratio" in theirs}
-    best = min(peers, key=lambda name: peers[name]["ratio"])
-    what = {"promise": "level with the best library, worst cell"} | {name: row[name] for name in _CELL}
-    return what | {"best": best, "reached": peers[best]["ratio"], "bar": 1, "holds": peers[best]["interval"][1] >= 1}
+    cell = {name: row[name] for name in _CELL}
+    return level_with_the_best("level with the best library, worst cell", row["against"], **cell)
 
 
 def _bandwidth(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     for row in rows:
         if row["M"] == 1 and row["scheme"].startswith("w4"):
-            reached = row["share of read bandwidth"]
-            what = {"promise": "share of read bandwidth"} | {name: row[name] for name in _CELL}
-            yield what | {"reached": reached, "bar": BANDWIDTH, "holds": reached >= BANDWIDTH}
+            cell = {name: row[name] for name in _CELL}
+            yield promised("share of read bandwidth", row["share of read bandwidth"], BANDWIDTH, **cell)
 
 
 _CELL = ("scheme", "N = K", "M")

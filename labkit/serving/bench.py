@@ -24,6 +24,7 @@ from labkit.generation.bench import random_llama, trained
 from labkit.generation.bench_peers import PROMPT, STEPS, UNIT, Clock, quality, race, their_writer
 from labkit.generation.lean_decoding import lean
 from labkit.measure.machines import machine
+from labkit.measure.promise import promised
 from labkit.measure.threads import torch_threads
 from labkit.models import Decoder, load
 from labkit.serving.block_pool import BlockPool
@@ -146,11 +147,6 @@ class _Timed:
 
 def _bar(name: str, speed: dict[str, Any], judged: dict[str, Any], parts: dict[str, float]) -> dict[str, Any]:
     reached, cosine, share = speed[name]["ratio"], judged[name]["cosine"], parts["scheduling"] + parts["paging"]
-    return {
-        "engine": name,
-        "speed": reached,
-        "bar": BARS[name],
-        "cosine": cosine,
-        "scheduling and paging": share,
-        "holds": reached >= BARS[name] and cosine >= COSINE and share < LARGEST_SHARE,
-    }
+    holds = reached >= BARS[name] and cosine >= COSINE and share < LARGEST_SHARE
+    where = {"cosine": cosine, "scheduling and paging": share}
+    return promised(f"16 at once, {name}", reached, BARS[name], holds, **where)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from labkit.measure.promise import promised
+
 BYTES_24 = 0.57
 """Of dense fp16, at most; places and the header of the file included."""
 CHANNELS, CHANNEL_SPEED, ACCURACY_LOST = 0.5, 3.0, 0.02
@@ -27,8 +29,8 @@ def bars(found: dict[str, Any]) -> list[dict[str, Any]]:
 def _bytes(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     for row in rows:
         reached = max(row["in memory"], row["on disk"])
-        what = {"promise": "2:4 bytes over dense fp16", "in": row["in"], "out": row["out"]}
-        yield what | {"reached": reached, "bar": BYTES_24, "holds": reached <= BYTES_24}
+        shape = {"in": row["in"], "out": row["out"]}
+        yield promised("2:4 bytes over dense fp16", reached, BYTES_24, reached <= BYTES_24, **shape)
 
 
 def _channels(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
@@ -37,9 +39,9 @@ def _channels(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
             continue
         most = max(row["speed"], key=lambda speed: speed["images"])
         lost = row["accuracy"]["whole"] - row["accuracy"]["fine-tuned"]
-        what = {"promise": "half of the channels", "images": most["images"], "accuracy lost": lost}
         holds = most["ratio"] >= CHANNEL_SPEED and lost <= ACCURACY_LOST
-        yield what | {"reached": most["ratio"], "bar": CHANNEL_SPEED, "holds": holds}
+        where = {"images": most["images"], "accuracy lost": lost}
+        yield promised("half of the channels", most["ratio"], CHANNEL_SPEED, holds, **where)
 
 
 def _skipping(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
@@ -47,5 +49,5 @@ def _skipping(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         if row["rows"] != 1 or row["foretold"] < CLAIMED_FROM:
             continue
         reached = min(row["torch bf16"]["ratio"], row["packed bf16"]["ratio"])
-        what = {"promise": "skipping at batch 1"} | {name: row[name] for name in ("in", "out", "density")}
-        yield what | {"reached": reached, "bar": SKIPPING_SPEED, "holds": reached >= SKIPPING_SPEED}
+        where = {name: row[name] for name in ("in", "out", "density")}
+        yield promised("skipping at batch 1", reached, SKIPPING_SPEED, **where)

@@ -59,7 +59,7 @@ def test_the_bench_writes_a_row_for_each_variant_and_cell(decoder, monkeypatch, 
     race = found["batch 16, 1 thread, CPU time"]
     assert race["transformers fp32"]["ratio"] == 1
     assert set(race) >= {"transformers fp32", "labkit fp32", "lean fp32", "lean bf16"}
-    assert [row["variant"] for row in bench.judged(found)["bars"]] == ["lean fp32", "lean bf16"]
+    assert [row["promise"] for row in bench.judged(found)["bars"]] == ["decoding, lean fp32", "decoding, lean bf16"]
     rows = bench_grid.grid(model, lengths=(8, 16), batches=(1, 2))
     assert [(r["batch"], r["context"]) for r in rows] == [(1, 8), (1, 16), (2, 8), (2, 16)]
     assert all(r[phase]["share of bandwidth"] > 0 for r in rows for phase in ("prefill", "decode"))

@@ -20,7 +20,7 @@ from labkit.rag.trial import RetrievalTrial
 def test_every_proof_gives_plain_data(tmp_path, monkeypatch):
     ivf, packed = {"ivf": (1, 32)}, {"ivf-pq": (33,)}
     monkeypatch.setattr(proofs, "SIZES", ((1024, 16, ivf, ivf), (1100, 16, packed, {})))
-    monkeypatch.setattr(proofs, "BAR", {**proofs.BAR, "vectors": 1024})
+    monkeypatch.setattr(proofs, "AT", {**proofs.AT, "vectors": 1024})
     monkeypatch.setattr(proofs, "QUESTIONS", 4)
     monkeypatch.setattr(proofs, "SHARING", 2)
     monkeypatch.setattr(proofs, "PROMISES", 3)

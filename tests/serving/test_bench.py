@@ -26,7 +26,7 @@ def test_every_engine_is_judged_raced_and_taken_apart(tmp_path, monkeypatch):
         assert set(race) == {"transformers fp32", "fp32", "bf16", "int8"}
         assert race["transformers fp32"]["ratio"] == 1
     assert all(0 < part[name] < 1 for part in parts.values() for name in ("scheduling", "paging"))
-    assert [bar["engine"] for bar in bars] == ["bf16", "int8"]
+    assert [bar["promise"] for bar in bars] == ["16 at once, bf16", "16 at once, int8"]
 
 
 @torch.no_grad()
