@@ -15,7 +15,7 @@ PREDICTIONS = (
     Prediction("price of the same arithmetic", "How many times longer does the mixture take, for 16 tokens?", "x"),
     Prediction("error left by experts", "Of the dense layer's error, how much does the mixture leave?", "%"),
     Prediction("price of perfect balance", "By which factor does the error grow if balance is forced?", "x"),
-    Prediction("dropped", "Which share of all choices finds no room at a capacity factor of 1.25?", "%"),
+    Prediction("choices without room", "Which share of all choices finds no room at a capacity factor of 1.25?", "%"),
     Prediction("end of the cliff", "From how many tokens on does the mixture take at most twice as long?", "tokens"),
     Prediction("hit rate", "How often is an expert still near when a quarter of them is kept?", "%"),
 )
