@@ -88,6 +88,19 @@ def bm25_score(counts, holding, length, mean_length, documents, k1, b):
         figures=2,
     ),
     Walk(
+        notebook="04_mixture_of_experts.ipynb",
+        exercise="route",
+        solution="""@lab.check
+def route(logits, chosen):
+    best, indices = logits.topk(chosen, dim=-1)
+    return indices, best.softmax(dim=-1)
+""",
+        mistake=("best.softmax(dim=-1)", "logits.softmax(dim=-1).gather(1, indices)"),
+        diagnosis="shares of all experts",
+        hint="let them sum to 1 again",
+        figures=4,
+    ),
+    Walk(
         notebook="05_sparsity.ipynb",
         exercise="crossover_density",
         solution="""@lab.check
