@@ -90,7 +90,7 @@ RECIPES = {
             "course-moe",
             "decoder of 8 experts a layer, 2 of them for each token: as much work a token as course-dense",
             with_experts(LARGE, count=8, chosen=2),
-            ONWARD,
+            ONWARD[:1],
             grown_from="course-trunk",
             optimiser=muon,
         ),

@@ -96,5 +96,5 @@ ONWARD = (
     Stage("settling", _SETTLED, steps=800, gate="dossier", bar=1.0, peak=4e-4, length=1024, rows=2, averaged=True),
 )
 """The same tasks, most of it reading, more and more out of documents that contradict each other: the last stages of
-course-dense and of the mixture of experts. Batches are small, so the last one ends with the mean of its weights. The
-shipped course-dense met passages in the order of their dates from "last reading" on, and in any order before."""
+course-dense; the mixture of experts has had the first of them. Batches are small, so the last one ends with the mean
+of its weights. The shipped course-dense met passages in the order of their dates from "last reading" on, and in any order before."""
