@@ -97,4 +97,5 @@ ONWARD = (
 )
 """The same tasks, most of it reading, more and more out of documents that contradict each other: the last stages of
 course-dense; the mixture of experts has had the first of them. Batches are small, so the last one ends with the mean
-of its weights. The shipped course-dense met passages in the order of their dates from "last reading" on, and in any order before."""
+of its weights. The shipped course-dense met passages in the order of their dates from "last reading" on, and in any
+order before."""
