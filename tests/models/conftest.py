@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers as t
 
+from tests.precision import auto_is_fp32  # noqa: F401
 from tests.threads import one_thread  # noqa: F401
 
 t.logging.disable_progress_bar()

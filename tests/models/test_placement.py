@@ -6,6 +6,7 @@ import torch
 
 from labkit.models import LoadError, placement, planning, theirs
 from labkit.models.checkpoint import read_json
+from labkit.models.placement import bf16_is_fast
 from labkit.models.sources import Source
 
 GPU = torch.device("cuda", 0)
@@ -37,7 +38,7 @@ def test_auto_dtype_on_a_cpu_follows_what_it_is_fast_at(monkeypatch, fast, dtype
 def test_a_cpu_without_the_instructions_is_not_fast_in_bf16(monkeypatch):
     monkeypatch.setattr(placement, "_seconds", lambda dtype: {torch.bfloat16: 1.0, torch.float32: 2.0}[dtype])
     supported = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    assert placement.bf16_is_fast.__wrapped__() == supported
+    assert bf16_is_fast.__wrapped__() == supported
 
 
 @pytest.mark.parametrize("name", ["bf16", "bfloat16", torch.bfloat16, "torch.bfloat16"])

@@ -9,6 +9,7 @@ import transformers as t
 
 from labkit.data import shipped
 from labkit.training.recipes import qwen3
+from tests.precision import auto_is_fp32  # noqa: F401
 from tests.threads import one_thread  # noqa: F401
 
 t.logging.disable_progress_bar()

@@ -144,4 +144,5 @@ def test_training_with_it_evens_the_load_and_without_it_a_layer_collapses(sparse
     sparse.load_state_dict(start)
     even = trained(sparse, weight=1.0)
     assert max(even) < 1.5
-    assert min(uneven) > 2.5, "3 is all tokens to the same two of eight"
+    assert max(uneven) > 2.5, "3 is all tokens to the same two of eight"
+    assert min(uneven) > 2
