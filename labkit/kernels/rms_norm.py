@@ -29,5 +29,5 @@ def rms_norm_reference(
 def rms_norm(
     x: Float[Tensor, "*rows hidden"], weight: Float[Tensor, " hidden"], eps: float
 ) -> Float[Tensor, "*rows hidden"]:
-    """The same by `torch.nn.functional.rms_norm`."""
-    return torch.nn.functional.rms_norm(x, weight.shape, weight, eps)
+    """The same by `torch.nn.functional.rms_norm`, which is fused only where both have one dtype: under autocast too."""
+    return torch.nn.functional.rms_norm(x, weight.shape, weight.to(x.dtype), eps)

@@ -15,7 +15,9 @@ values, `head` features a head, `half_head` half of them, `inner` features insid
 from __future__ import annotations
 
 from labkit.lazy import lazy_names
+from labkit.models.quiet import quieten
 
+quieten()
 _MODULE_OF = {
     "Decoder": "labkit.models.decoder",
     "DecoderConfig": "labkit.models.config",

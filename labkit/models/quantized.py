@@ -6,12 +6,11 @@ Thin subclasses of bitsandbytes' own layers, so that PEFT recognises them, with 
    saving, dequantizing, merging and gradients after it are corrupt. `FourBitLinear` never repacks.
 2. That repacking also wants shapes that are multiples of 32 and 64; without it every shape is right.
 3. bitsandbytes sees modules only, so stacked experts stay unquantized; the loader turns them into modules first.
-4. An int8 layer warns at every call about a cast it makes itself; that one message is filtered, nothing else.
+4. It warns of what is of no use to anybody; see `labkit.models.quiet`.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import bitsandbytes as bnb
@@ -53,12 +52,6 @@ class Int8Linear(bnb.nn.Linear8bitLt):
         return self.weight.data.float() * scales.float().unsqueeze(1) / 127
 
 
-class _DropCastWarning(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not record.getMessage().startswith("MatMul8bitLt: inputs will be cast")
-
-
-logging.getLogger("bitsandbytes.autograd._functions").addFilter(_DropCastWarning())
 register_costs()
 
 

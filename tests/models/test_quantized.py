@@ -201,15 +201,18 @@ def test_odd_shapes_are_right(quantization):
 
 
 @torch.no_grad()
-def test_one_warning_is_silenced_and_no_other(folder, tokens, caplog):
+def test_two_warnings_are_silenced_and_no_other(folder, tokens, caplog):
     model = lk.load(folder, quantization="int8").model
+    backend = logging.getLogger("bitsandbytes.backends.cpu.ops")
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             model(tokens)
+        backend.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s.", "no network")
         assert not caplog.records
+        backend.warning("Failed to load something else")
         logging.getLogger("bitsandbytes.autograd._functions").warning("something else")
         logging.getLogger("bitsandbytes.nn.modules").warning("and this")
-    assert [r.message for r in caplog.records] == ["something else", "and this"]
+    assert [r.message for r in caplog.records] == ["Failed to load something else", "something else", "and this"]
 
 
 def test_a_checkpoint_keeps_the_scheme_it_was_saved_in(folder, tmp_path):
